@@ -1,0 +1,103 @@
+"""The `loader` command: reads the command line, runs one command, and says what went wrong.
+
+Exit codes: 0 done; 1 something failed; 2 wrong usage or settings, nothing was done; 130 interrupted.
+"""
+
+import os
+import sys
+import traceback
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from contextlib import suppress
+from io import TextIOWrapper
+
+from loader.commands import bad_input, generating, loading, mending, planning, setup, state
+from loader.commands.arguments import Arguments, globals_of
+from loader.commands.output import complain, say
+from loader.commands.settings import secrets, settings
+from loader.commands.words import one_line
+from loader.errors import ConfigError, LoaderError
+
+DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
+EXAMPLES = """\
+first steps, without a cloud:
+  loader init        write loader.toml, with every setting explained
+  loader generate    write synthetic events into the folder of the source
+  loader load        load them; run it again and only new files are loaded
+  loader tables      see what is there
+
+`loader COMMAND --help` says more about a command."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code. Wrong usage ends the process, as argparse does."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no error
+    return run(parser().parse_args(argv, namespace=Arguments()))
+
+
+def run(arguments: Arguments) -> int:
+    """Run the command that the arguments name and return the exit code; every error becomes one line."""
+    try:
+        return arguments.run(arguments)
+    except KeyboardInterrupt:
+        say("loader: interrupted; nothing is lost: the same command continues where this one stopped")
+        return INTERRUPTED
+    except LoaderError as error:
+        complain(str(error))
+        _trace(arguments)
+        return WRONG if isinstance(error, ConfigError) else FAILED
+    except Exception as error:
+        complain(_unexpected(error, arguments))
+        _trace(arguments)
+        return FAILED
+
+
+def parser() -> ArgumentParser:
+    """Return the parser of the whole command line."""
+    whole = ArgumentParser(
+        prog="loader",
+        description="Load Segment-style event files into typed warehouse tables, exactly once.",
+        epilog=EXAMPLES,
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    globals_of(whole)
+    whole.set_defaults(run=lambda arguments: _no_command(whole, arguments))
+    commands = whole.add_subparsers(title="commands", metavar="COMMAND")
+    for topic in (setup, generating, planning, loading, state, bad_input, mending):
+        topic.add(commands)
+    return whole
+
+
+def _no_command(whole: ArgumentParser, arguments: Arguments) -> int:
+    if not arguments.version:
+        whole.error("name a command; `loader --help` lists them")
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        print(f"loader {version('warehouse-loader')}")
+    except PackageNotFoundError:
+        print("loader (run from its source, not installed)")
+    return DONE
+
+
+def _unexpected(error: Exception, arguments: Arguments) -> str:
+    text = one_line(_without_secrets(str(error), arguments))[:300]
+    hint = "" if arguments.debug else "; run again with --debug for the traceback"
+    return f"unexpected {type(error).__name__}: {text or 'no message'}{hint}"
+
+
+def _without_secrets(text: str, arguments: Arguments) -> str:
+    hidden = [os.environ.get(name, "") for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")]
+    with suppress(LoaderError):
+        hidden += secrets(settings(arguments))
+    for secret in filter(None, hidden):
+        text = text.replace(secret, "***")
+    return text
+
+
+def _trace(arguments: Arguments) -> None:
+    if arguments.debug:
+        traceback.print_exc()

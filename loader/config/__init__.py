@@ -1,0 +1,103 @@
+"""Settings: read once from loader.toml, checked whole, then immutable. Secrets may come from the environment."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from loader.config.checks import check_access, check_source, check_url
+from loader.config.reading import Place, record, table
+from loader.config.records import Access, Config, Load, Selection, Source, Staging, Warehouse
+from loader.config.starter import STARTER
+from loader.config.values import Duration, Secret, Size
+from loader.errors import ConfigError
+
+__all__ = [
+    "STARTER",
+    "Access",
+    "Config",
+    "Duration",
+    "Load",
+    "Secret",
+    "Selection",
+    "Size",
+    "Source",
+    "Staging",
+    "Warehouse",
+    "load_config",
+    "parse",
+]
+_IN_MEMORY = ":memory:"
+
+
+def load_config(path: Path) -> Config:
+    """Read loader.toml; folders and the warehouse file become absolute paths. Raises ConfigError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path} does not exist; write one with `loader init`, or name another") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read as UTF-8 text: {error}") from error
+    return _anchored(parse(text, where=str(path), environment=os.environ), Path(os.path.abspath(path.parent)))
+
+
+def parse(text: str, *, where: str, environment: Mapping[str, str]) -> Config:
+    """Return the settings written in `text`, paths as written. Errors name `where`; secrets come from `environment`.
+
+    Raises ConfigError at the first thing that is wrong.
+    """
+    try:
+        written = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where}: this is not TOML: {error}") from error
+    place = Place(where, (), environment)
+    tables = table(written, place, ("warehouse", "staging", "load", "sources"))
+    config = Config(
+        base=Path(),
+        warehouse=record(tables.get("warehouse", {}), Warehouse, place.inside("warehouse")),
+        staging=record(tables.get("staging", {}), Staging, place.inside("staging")),
+        load=record(tables.get("load", {}), Load, place.inside("load")),
+        sources=_sources(tables.get("sources", {}), place.inside("sources")),
+    )
+    check_url(config.staging.url, place.inside("staging"))
+    check_access(config.staging.access, config.staging.url, place.inside("staging"))
+    if config.load.shard_bytes > config.load.max_load_bytes:
+        raise place.inside("load").error("shard_bytes", "is above max_load_bytes; lower it, or raise max_load_bytes")
+    if not config.load.lease_ttl:
+        raise place.inside("load").error(
+            "lease_ttl", "is 0s, so a load would lose its lease at once; write a longer one"
+        )
+    return config
+
+
+def _sources(written: Any, place: Place) -> dict[str, Source]:
+    sources: dict[str, Source] = {}
+    for name, settings in table(written, place, None).items():
+        here = place.inside(name)
+        source = record({"schema": name, **table(settings, here, None)}, Source, here)
+        check_source(name, source, sources, here)
+        sources[name] = source
+    return sources
+
+
+def _anchored(config: Config, base: Path) -> Config:
+    """Return the same settings with the paths made absolute; those relative are relative to `base`."""
+    path = config.warehouse.path
+    return replace(
+        config,
+        base=base,
+        warehouse=replace(config.warehouse, path=path if path == _IN_MEMORY else _absolute(path, base)),
+        staging=replace(config.staging, url=_anchored_url(config.staging.url, base)),
+        sources={name: replace(source, url=_anchored_url(source.url, base)) for name, source in config.sources.items()},
+    )
+
+
+def _anchored_url(url: str, base: Path) -> str:
+    return url if "://" in url else _absolute(url, base)
+
+
+def _absolute(path: str, base: Path) -> str:
+    return os.path.abspath(base / Path(path).expanduser())

@@ -1,0 +1,91 @@
+"""The settings, as closed and immutable records: one per table of loader.toml, with its defaults.
+
+The names are those of the file. `loader.config` reads them; nothing else makes one from text.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from loader.config.values import Duration, Secret, Size
+
+
+class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every settings table: immutable, and a misspelt key is an error."""
+
+
+class Access(Record, frozen=True):
+    """How to reach a bucket. What is not set comes from the AWS environment, profile or machine role."""
+
+    endpoint: str | None = None  # of an S3-compatible service; http:// is allowed
+    region: str | None = None
+    access_key_id: Secret | None = None
+    secret_access_key: Secret | None = None
+    session_token: Secret | None = None
+    path_style: bool | None = None  # false puts the bucket into the host name
+    profile: str | None = None  # of ~/.aws/config; needs boto3
+    kms_key_id: str | None = None  # encrypts what we write
+
+
+class Warehouse(Record, frozen=True):
+    """Where the tables are."""
+
+    kind: Literal["duckdb"] = "duckdb"
+    path: str = "warehouse.duckdb"  # made absolute by load_config
+    threads: Annotated[int, Meta(ge=1)] | None = None  # None: one per core
+    memory: Size = Size(256 * 1024**2)  # bytes
+
+
+class Staging(Record, frozen=True):
+    """Where Parquet parts wait between shredding and loading."""
+
+    url: str = "staging"  # a folder made absolute by load_config, or s3://bucket/prefix
+    keep_days: Annotated[int, Meta(ge=0, le=36500)] = 0  # 0: parts are deleted when their load is done
+    access: Access | None = None
+
+
+class Selection(Record, frozen=True):
+    """Which names are loaded: those that match any of `include`, and none of `exclude`."""
+
+    include: tuple[str, ...] = ("*",)  # patterns with * and ?
+    exclude: tuple[str, ...] = ()
+
+
+class Source(Record, frozen=True):
+    """One place that event files arrive in, and the schema they are loaded into."""
+
+    url: str  # a folder made absolute by load_config, or s3://bucket/prefix
+    schema: str  # in the file: the source's name unless set
+    layout: str | None = None  # pattern of keys; None: a file's modification time tells its partition
+    partition: Literal["hour", "day"] = "hour"
+    evolve: Literal["evolve", "freeze", "discard"] = "evolve"
+    dedupe_window: Duration = Duration(days=7)
+    lookback: Duration = Duration(days=7)
+    max_depth: Annotated[int, Meta(ge=1, le=20)] = 5
+    max_columns: Annotated[int, Meta(ge=20)] = 1000
+    max_line_bytes: Size = Size(8 * 1024**2)
+    events: Selection = Selection()
+    properties: Selection = Selection()
+    access: Access | None = None
+
+
+class Load(Record, frozen=True):
+    """How much a load takes at once, and how long it waits for others."""
+
+    workers: Annotated[int, Meta(ge=0, le=1024)] = 0  # processes; 0: one per core, at most 8
+    memory: Size = Size(512 * 1024**2)  # bytes, of all workers together
+    shard_bytes: Size = Size(96 * 1024**2)  # as stored, of the files that one worker takes at once
+    max_load_bytes: Size = Size(1024**3)  # as stored, of the files of one load
+    lock_wait: Duration = Duration(seconds=60)
+    lease_ttl: Duration = Duration(minutes=10)
+
+
+class Config(Record, frozen=True):
+    """All settings. `base` is the folder of loader.toml, which relative paths are relative to."""
+
+    base: Path
+    warehouse: Warehouse
+    staging: Staging
+    load: Load
+    sources: dict[str, Source]

@@ -1,0 +1,69 @@
+"""How settings are spelled: durations, sizes and secrets as values of their own."""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Self
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_BYTES = {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
+_ENVIRONMENT = "env:"
+
+
+class Duration(timedelta):
+    """A length of time; in the file a whole number and a unit: `90s`, `15m`, `12h` or `7d`."""
+
+    @classmethod
+    def read(cls, written: object) -> Self:
+        """Return the duration written. Raises ValueError."""
+        parts = re.fullmatch(r"([0-9]{1,9})([smhd])", written) if isinstance(written, str) else None
+        if parts is None or int(parts[1]) * _SECONDS[parts[2]] > 3650 * _SECONDS["d"]:
+            raise ValueError(f'{written!r} is no duration of at most ten years; write one like "90s", "15m" or "7d"')
+        return cls(seconds=int(parts[1]) * _SECONDS[parts[2]])
+
+
+class Size(int):
+    """A number of bytes, at least one; in the file a whole number and a unit: `64KB`, `8MB` or `1GB`, of 1024."""
+
+    @classmethod
+    def read(cls, written: object) -> Self:
+        """Return the size written; an integer is bytes. Raises ValueError."""
+        text = f"{written}B" if type(written) is int else written
+        parts = re.fullmatch(r"([0-9]{1,15}) ?([KMGT]?B)", text) if isinstance(text, str) else None
+        if parts is None or not int(parts[1]):
+            raise ValueError(f'{written!r} is no size; write a number of bytes above zero like "64KB", "8MB" or "1GB"')
+        return cls(int(parts[1]) * _BYTES[parts[2]])
+
+
+class Secret:
+    """A value that no text shows: `reveal` is the only way to it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def reveal(self) -> str:
+        """Return the value, for the call that needs it and nothing else."""
+        return self._value
+
+    @classmethod
+    def read(cls, written: object, environment: Mapping[str, str]) -> Self:
+        """Return the secret written, or that of the variable that `env:NAME` names. Raises ValueError."""
+        if not isinstance(written, str):
+            raise ValueError("is no text; write `env:NAME` for the environment variable that holds it")
+        if not written.startswith(_ENVIRONMENT):
+            return cls(written)
+        name = written.removeprefix(_ENVIRONMENT)
+        if not environment.get(name):
+            raise ValueError(f"the environment variable {name!r} is not set; export it, then run again")
+        return cls(environment[name])

@@ -1,0 +1,1 @@
+"""What decides and transforms: no files, network, clock, environment or randomness."""

@@ -1,0 +1,289 @@
+"""Leaves → the columns of one table: names, collisions, types, limits, and what a column cannot hold.
+
+A builder gathers the rows of one table in one shard, and turns them into parts. Types are those of the tables that
+are known; a new column's type is decided by all that the builder has seen when the part is made.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from loader.core import cast, spec
+from loader.core.leaves import Leaf, Path, Rows
+from loader.core.lines import Ints
+from loader.core.overflow import folded
+from loader.core.policy import Known, Policy
+from loader.core.report import BOTH, HASH, ROW, TEXT, Found
+from loader.core.schema import OVERFLOW_COLUMNS, Column, family, widened
+from loader.core.spec import CONTEXT_OVERFLOW, OVERFLOW, Call
+from loader.core.timestamps import MICROSECONDS, corrected
+from loader.core.types import ColumnType, Kind, column_type
+
+_ID = ("messageId",)
+_MAX_SPELLINGS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rows whose leaves have their columns: per column the leaves, the one that counts first coming first."""
+
+    keys: Ints
+    hashes: Ints
+    ids: pa.Array
+    columns: dict[str, list[Leaf]]
+
+
+class Reject(NamedTuple):
+    """A value that its column does not hold."""
+
+    key: int  # of the row
+    table: str
+    id: str  # of the row
+    column: str
+    value: str  # JSON text
+    reason: str
+
+
+@dataclass(slots=True)
+class Builder:
+    """The rows of one table, on the way into parts."""
+
+    table: str
+    call: Call
+    known: Known
+    policy: Policy
+    names: dict[Path, str | None] = field(default_factory=dict)
+    found: dict[str, Found] = field(default_factory=dict)
+    groups: list[Group] = field(default_factory=list)
+    overflow: set[str] = field(default_factory=set)
+    rejects: list[Reject] = field(default_factory=list)
+    discarded: int = 0
+    size: int = 0  # bytes of the groups
+    rows: int = 0
+
+    def add(self, rows: Rows, ids: dict[int, str]) -> None:
+        """Take rows; `ids` has the ids of those that were sent without one."""
+        if not len(rows.keys):
+            return
+        group = Group(rows.keys, rows.hashes, _ids(rows, ids), self._columns(rows))
+        position = {int(key): row for row, key in enumerate(rows.keys)} if rows.remarks else {}
+        for remark in rows.remarks:
+            name = "id" if remark.path == _ID else self._name(remark.path)
+            if name is not None:
+                self._reject(group, position[remark.key], name, remark.value, remark.reason)
+        self._collisions(group)
+        group = self._within_limits(group)
+        for name, leaves in group.columns.items():
+            self._note(name, leaves, group.keys)
+        self.groups.append(group)
+        self.rows += len(group.keys)
+        self.size += sum(leaf.array.nbytes for leaves in group.columns.values() for leaf in leaves)
+
+    def part(self, partition_at: Ints) -> tuple[pa.Table, dict[str, str]]:
+        """Return the gathered rows as a table, and the types of its columns; the builder is empty after.
+
+        `partition_at`: per row in order of the groups, the start of its file's partition in microseconds.
+        """
+        arrays: dict[str, pa.ChunkedArray] = {
+            ROW: pa.chunked_array([pa.array(group.keys) for group in self.groups], pa.int64()),
+            HASH: pa.chunked_array([pa.array(group.hashes) for group in self.groups], pa.int64()),
+            "id": pa.chunked_array([group.ids for group in self.groups], pa.string()),
+        }
+        times = {name: self._cast(name, ColumnType.TIMESTAMP) for name in spec.TIMES}
+        arrays |= _completed(times, partition_at)
+        for name in ("anonymous_id", "user_id", *self.call.texts):
+            arrays[name] = self._cast(name, ColumnType.STRING)
+        if self.call.type == "track":
+            arrays["event"] = pa.chunked_array([pa.repeat(pa.scalar(self.table), self.rows)])
+        types: dict[str, str] = {}
+        for name in self._own_columns():
+            kind = self._type(name)
+            arrays[name], types[name] = self._cast(name, kind), kind.value
+            if kind is ColumnType.TIMESTAMP and self._column(name) is None:
+                arrays[name + TEXT], types[name] = self._cast(name, ColumnType.STRING), BOTH
+        self.groups, self.rows, self.size = [], 0, 0
+        return pa.table(arrays), types
+
+    def _own_columns(self) -> list[str]:
+        """Return the columns of the gathered rows that are not system columns, in order of their names."""
+        system = spec.system_columns(self.call)
+        return sorted({name for group in self.groups for name in group.columns if name not in system})
+
+    def _columns(self, rows: Rows) -> dict[str, list[Leaf]]:
+        columns: dict[str, list[Leaf]] = {}
+        for leaf in sorted(rows.leaves, key=_precedence):
+            name = self._name(leaf.path)
+            if name is not None:
+                columns.setdefault(name, []).append(_blank_as_null(leaf) if len(leaf.path) == 1 else leaf)
+        return columns
+
+    def _name(self, path: Path) -> str | None:
+        if path not in self.names:
+            self.names[path] = self._named(path)
+        return self.names[path]
+
+    def _named(self, path: Path) -> str | None:
+        """Return the column of a path; None for the id, and for what the settings leave out."""
+        root = path[0]
+        if root == "context" or root == self.call.body:
+            if not self.policy.takes_path(path):
+                return None
+            if root == "context":
+                return spec.context_column(path[1:])
+            return spec.body_column(self.call, path[1:])
+        keys = {"anonymous_id": "anonymousId", "user_id": "userId", **spec.TIMES, **self.call.texts}
+        return next((column for column, key in keys.items() if key == root), None)
+
+    def _home(self, name: str) -> str:
+        """Return the table that decides about a column: `tracks` about the context columns of all event tables."""
+        return family(self.table, self.call.type) if name.startswith(spec.CONTEXT_PREFIX) else self.table
+
+    def _column(self, name: str) -> Column | None:
+        return self.known.tables.get(self._home(name), {}).get(name)
+
+    def _type(self, name: str) -> ColumnType:
+        column, kinds = self._column(name), Kind(self.found[name].kinds)
+        if name in OVERFLOW_COLUMNS:
+            return ColumnType.JSON
+        return widened(column, kinds).type if column else column_type(kinds) or ColumnType.STRING
+
+    def _within_limits(self, group: Group) -> Group:
+        """Return the group without columns that the table does not take: rejected, dropped or in the overflow."""
+        system = spec.system_columns(self.call)
+        unknown = [name for name in group.columns if name not in system and self._column(name) is None]
+        if self.policy.evolve != "evolve":
+            for name in unknown:
+                self._refuse(group, name)
+            return replace(group, columns={name: each for name, each in group.columns.items() if name not in unknown})
+        surplus = [name for name in unknown if not self._admits(name)]
+        if not surplus:
+            return group
+        for name in surplus:
+            self._note(name, group.columns[name], group.keys)
+        self.overflow.update(surplus)
+        columns = {name: each for name, each in group.columns.items() if name not in surplus}
+        for target, is_context in ((OVERFLOW, False), (CONTEXT_OVERFLOW, True)):
+            chosen = [name for name in surplus if name.startswith(spec.CONTEXT_PREFIX) is is_context]
+            if chosen:
+                columns[target] = [folded({name: group.columns[name] for name in chosen}, len(group.keys))]
+        return replace(group, columns=columns)
+
+    def _admits(self, name: str) -> bool:
+        home = self._home(name)
+        if home in self.known.closed:
+            return False
+        if name in self.found and name not in self.overflow:
+            return True
+        have = spec.system_columns(self.call).keys() | self.known.tables.get(home, {}).keys()
+        kept = self.found.keys() - self.overflow - have
+        new = sum(self._home(each) == home for each in kept)
+        return len(have) + new < self.policy.max_columns
+
+    def _refuse(self, group: Group, name: str) -> None:
+        for leaf in group.columns[name]:
+            rows = np.flatnonzero(np.asarray(leaf.array.is_valid()))
+            if self.policy.evolve == "discard":
+                self.discarded += len(rows)
+                continue
+            for row in rows.tolist():
+                self._reject(group, row, name, cast.json_text(leaf, row), "schema_frozen")
+
+    def _collisions(self, group: Group) -> None:
+        """Reject the values that share a column with another value in their row, unless the two are equal."""
+        for name, leaves in group.columns.items():
+            for index, leaf in enumerate(leaves[1:], start=1):
+                for before in leaves[:index]:
+                    for row in np.flatnonzero(np.asarray(pc.and_(before.array.is_valid(), leaf.array.is_valid()))):
+                        theirs, ours = cast.json_text(before, int(row)), cast.json_text(leaf, int(row))
+                        if not cast.same_json(theirs, ours):
+                            self._reject(group, int(row), name, ours, "same_column")
+                            break
+
+    def _note(self, name: str, leaves: Sequence[Leaf], keys: Ints) -> None:
+        if name in spec.system_columns(self.call) and name not in ("name", "category"):
+            return
+        column, old = self._column(name), self.found.get(name, Found())
+        new = column is None
+        kinds = Kind(old.kinds)
+        for leaf in leaves:
+            kinds |= cast.kinds(leaf, timestamps_matter=new and not kinds & Kind.STRING)
+        valid = np.asarray(leaves[0].array.is_valid())
+        for leaf in leaves[1:]:
+            valid = valid | np.asarray(leaf.array.is_valid())
+        first = int(keys[valid].min()) if new and valid.any() else old.first
+        paths = {".".join(leaf.path) for leaf in leaves} if new else set()
+        self.found[name] = old.joined(Found(int(kinds), int(valid.sum()), first, tuple(sorted(paths)[:_MAX_SPELLINGS])))
+
+    def _cast(self, name: str, wanted: ColumnType) -> pa.ChunkedArray:
+        arrow = cast.ARROW[wanted]
+        chunks = []
+        for group in self.groups:
+            leaves = group.columns.get(name, ())
+            chunks.append(self._one(group, name, leaves, wanted) if leaves else pa.nulls(len(group.keys), arrow))
+        return pa.chunked_array(chunks, arrow)
+
+    def _one(self, group: Group, name: str, leaves: Sequence[Leaf], wanted: ColumnType) -> pa.Array:
+        result: pa.Array | None = None
+        taken = np.zeros(len(group.keys), bool)
+        for leaf in leaves:
+            array, lost = cast.cast(leaf, wanted)
+            for row in lost:
+                if not taken[row]:
+                    self._reject(group, row, name, cast.json_text(leaf, row), f"not_{wanted.value}")
+            if len(leaves) == 1:
+                return array
+            result = array if result is None else pc.if_else(pa.array(taken), result, array)
+            taken |= np.asarray(leaf.array.is_valid())
+        return result
+
+    def _reject(self, group: Group, row: int, column: str, value: str, reason: str) -> None:
+        self.rejects.append(Reject(int(group.keys[row]), self.table, group.ids[row].as_py(), column, value, reason))
+
+
+def roots(call: Call) -> tuple[str, ...]:
+    """Return the top-level keys of a call that hold its columns."""
+    texts = tuple(key for key in call.texts.values() if key)
+    body = (call.body,) if call.body else ()
+    return ("messageId", "anonymousId", "userId", *spec.TIMES.values(), *texts, "context", *body)
+
+
+def text_paths(call: Call) -> set[Path]:
+    """Return the paths that hold strings in every call, whatever these look like."""
+    return {(key,) for key in roots(call) if key not in ("context", call.body)}
+
+
+def _precedence(leaf: Leaf) -> tuple[bool, Path]:
+    return len(leaf.path) > 1, leaf.path  # the call's own `name` before that of its properties
+
+
+def _ids(rows: Rows, missing: dict[int, str]) -> pa.Array:
+    sent = [leaf.array for leaf in rows.leaves if leaf.path == _ID]
+    ids = sent[0] if sent else pa.nulls(len(rows.keys), pa.string())
+    ids = pc.if_else(pc.equal(ids, ""), None, ids) if pc.any(pc.equal(ids, "")).as_py() else ids
+    if not ids.null_count:
+        return ids
+    made = [None if ids[row].is_valid else missing.pop(int(key)) for row, key in enumerate(rows.keys)]
+    return pc.coalesce(ids, pa.array(made, pa.string()))
+
+
+def _blank_as_null(leaf: Leaf) -> Leaf:
+    if not pa.types.is_string(leaf.array.type) or leaf.json:
+        return leaf
+    blank = pc.equal(leaf.array, "")
+    return Leaf(leaf.path, pc.if_else(blank, None, leaf.array)) if pc.any(blank).as_py() else leaf
+
+
+def _completed(times: dict[str, pa.ChunkedArray], partition_at: Ints) -> Iterator[tuple[str, pa.Array]]:
+    """Yield the four system times, with `received_at` and `timestamp` filled where they were not sent."""
+    start = pa.array(partition_at).cast(MICROSECONDS)
+    arrays = {name: each.combine_chunks() for name, each in times.items()}
+    received = pc.coalesce(arrays["received_at"], start) if arrays["received_at"].null_count else arrays["received_at"]
+    arrays["received_at"] = received
+    if arrays["timestamp"].null_count:
+        computed = corrected(received, arrays["sent_at"], arrays["original_timestamp"])
+        arrays["timestamp"] = pc.coalesce(arrays["timestamp"], computed)
+    yield from arrays.items()

@@ -1,0 +1,224 @@
+"""Lines → calls of the Segment spec: which event each line is, or why it is none.
+
+One native scan reads the few fields that decide. Only lines that it refuses are looked at one by one.
+"""
+
+import re
+from dataclasses import dataclass
+
+import msgspec
+
+from loader.core import spec
+
+MAX_NESTING = 500  # brackets; BigQuery's limit for JSON, and far below what native parsers survive
+_CHUNK = 256  # lines scanned again when one of a block is refused
+_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
+_ESCAPES = re.compile(rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\(?:u0000|u[dD][89a-fA-F]..)|\\.", re.DOTALL)
+_UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+
+
+class Something(msgspec.Struct, gc=False):
+    """An object whose content is read later."""
+
+
+class Head(msgspec.Struct, gc=False):
+    """The fields of a call that decide what it is."""
+
+    type: str | None = None
+    event: str | None = None
+    messageId: str | None = None  # noqa: N815 - the key in the line
+    userId: str | None = None  # noqa: N815 - the key in the line
+    anonymousId: str | None = None  # noqa: N815 - the key in the line
+    groupId: str | None = None  # noqa: N815 - the key in the line
+    previousId: str | None = None  # noqa: N815 - the key in the line
+    name: str | None = None
+    category: str | None = None
+    receivedAt: str | None = None  # noqa: N815 - the key in the line
+    sentAt: str | None = None  # noqa: N815 - the key in the line
+    timestamp: str | None = None
+    originalTimestamp: str | None = None  # noqa: N815 - the key in the line
+    context: Something | None = None
+    properties: Something | None = None
+    traits: Something | None = None
+
+
+_HEADS = msgspec.json.Decoder(Head)
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ANY = msgspec.json.Decoder(msgspec.Raw)
+
+# The order of RULES 1.4: key, the first byte its value must have, reason.
+_SHAPES = (
+    ("messageId", b'"', "message_id_not_string"),
+    ("userId", b'"', "user_id_not_string"),
+    ("anonymousId", b'"', "anonymous_id_not_string"),
+    ("context", b"{", "context_not_object"),
+)
+_REQUIRED = {
+    "track": ("event", "missing_event", "event_not_string"),
+    "group": ("groupId", "missing_group_id", "group_id_not_string"),
+    "alias": ("previousId", "missing_previous_id", "previous_id_not_string"),
+}
+_NOT_STRING = {"name": "name_not_string", "category": "category_not_string"}
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A line that carries several calls."""
+
+    elements: tuple[bytes, ...]
+
+
+def heads(data: bytes | memoryview, count: int, line_at: "Slices") -> list[Head | None]:
+    """Return the head of each of `count` lines that look like objects; None where the scan refuses one.
+
+    `line_at` gives the bytes of lines `start` to `stop`.
+    """
+    found = _scanned(data, count)
+    if found is not None:
+        return found
+    result: list[Head | None] = []
+    for start in range(0, count, _CHUNK):
+        stop = min(start + _CHUNK, count)
+        part = _scanned(line_at(start, stop), stop - start)
+        result += part if part is not None else [head(line_at(row, row + 1)) for row in range(start, stop)]
+    return result
+
+
+class Slices(msgspec.Struct, frozen=True):
+    """Bytes of a range of lines."""
+
+    data: memoryview
+    offsets: list[int]
+
+    def __call__(self, start: int, stop: int) -> memoryview:
+        return self.data[self.offsets[start] : self.offsets[stop]]
+
+
+def _scanned(data: bytes | memoryview, count: int) -> list[Head | None] | None:
+    try:
+        found: list[Head | None] = _HEADS.decode_lines(data)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return found if len(found) == count else None
+
+
+def head(line: bytes | memoryview) -> Head | None:
+    """Return the head of one line, or None where a field is not what the spec says or the line is no object."""
+    try:
+        return _HEADS.decode(line)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def essentials(line: bytes) -> Head:
+    """Return the head of an event whose other fields need not be what the spec says."""
+    keys = _OBJECT.decode(line)
+    wanted = ("type", "event", "messageId", "userId", "anonymousId", "groupId", "previousId")
+    return Head(**{key: _string(keys.get(key)) for key in wanted})
+
+
+def objection(head: Head) -> str | None:
+    """Return why a well-typed call is none: a key that it must have is not there."""
+    if head.type is None:
+        return "missing_type"
+    kind = head.type.lower()
+    if kind not in spec.CALLS:
+        return "unknown_type"
+    if kind == "track" and not head.event:
+        return "missing_event"
+    if kind == "group" and not head.groupId:
+        return "missing_group_id"
+    if kind == "alias" and not head.previousId:
+        return "missing_previous_id"
+    return None if head.userId or head.anonymousId else "missing_user_id"
+
+
+def diagnosis(line: bytes) -> str | Envelope | None:
+    """Return why one line is no event, the calls it carries, or None if it is an event after all.
+
+    The line has valid UTF-8 and at most the allowed length.
+    """
+    if nesting(line) > MAX_NESTING:
+        return "too_deep"
+    line = storable(line)
+    try:
+        value = _ANY.decode(line)
+    except msgspec.DecodeError:
+        return "not_json"
+    if not bytes(value).startswith(b"{"):
+        return "not_object"
+    keys = _OBJECT.decode(line)
+    return _envelope(keys) if "batch" in keys and "type" not in keys else _reason(keys)
+
+
+def storable(text: bytes) -> bytes:
+    """Return JSON text with NUL and lone surrogate escapes as U+FFFD, of the same length."""
+    if not _UNSTORABLE.search(text):
+        return text
+    return _ESCAPES.sub(lambda found: rb"\ufffd" if len(found[0]) == 6 else found[0], text)
+
+
+def nesting(line: bytes) -> int:
+    """Return how deep the brackets of a line nest, whether or not it is JSON."""
+    depth = deepest = 0
+    for token in _BRACKETS.finditer(line):
+        byte = token[0][:1]
+        depth += 1 if byte in b"[{" else -1 if byte in b"]}" else 0
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _envelope(keys: dict[str, msgspec.Raw]) -> str | Envelope:
+    batch = bytes(keys["batch"])
+    if not batch.startswith(b"["):
+        return "batch_not_array"
+    elements = msgspec.json.decode(batch, type=list[msgspec.Raw])
+    if not elements:
+        return "empty_batch"
+    lent = {key: keys[key] for key in ("context", "receivedAt", "sentAt") if not _null(keys.get(key))}
+    return Envelope(tuple(_inherited(bytes(element), lent) for element in elements))
+
+
+def _inherited(element: bytes, lent: dict[str, msgspec.Raw]) -> bytes:
+    if not lent or not element.startswith(b"{"):
+        return element
+    own = _OBJECT.decode(element)
+    added = {key: value for key, value in lent.items() if _null(own.get(key))}
+    if "context" in lent and "context" not in added:
+        contexts = bytes(lent["context"]), bytes(own["context"])
+        if all(context.startswith(b"{") for context in contexts):
+            merged = _OBJECT.decode(contexts[0]) | _OBJECT.decode(contexts[1])
+            added["context"] = msgspec.Raw(msgspec.json.encode(merged))
+    return msgspec.json.encode(own | added) if added else element
+
+
+def _reason(keys: dict[str, msgspec.Raw]) -> str | None:
+    kind = _string(keys.get("type"))
+    if kind is None:
+        return "missing_type"
+    call = spec.CALLS.get(kind.lower())
+    if call is None:
+        return "unknown_type"
+    body = ((call.body, b"{", f"{call.body}_not_object"),) if call.body else ()
+    for key, first, reason in (*_SHAPES, *body):
+        if not _null(keys.get(key)) and not bytes(keys[key]).startswith(first):
+            return reason
+    if call.type in _REQUIRED:
+        key, missing, wrong = _REQUIRED[call.type]
+        if _null(keys.get(key)) or bytes(keys[key]) == b'""':
+            return missing
+        if _string(keys[key]) is None:
+            return wrong
+    for key in call.texts:
+        if key in _NOT_STRING and not _null(keys.get(key)) and _string(keys[key]) is None:
+            return _NOT_STRING[key]
+    return None if _string(keys.get("userId")) or _string(keys.get("anonymousId")) else "missing_user_id"
+
+
+def _null(value: msgspec.Raw | None) -> bool:
+    return value is None or bytes(value) == b"null"
+
+
+def _string(value: msgspec.Raw | None) -> str | None:
+    text = b"" if value is None else bytes(value)
+    return msgspec.json.decode(text, type=str) if text.startswith(b'"') else None

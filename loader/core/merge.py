@@ -1,0 +1,145 @@
+"""Parts → rows of a table, as SQL: which staged rows are new, and with which values.
+
+Of several staged rows with one id the smallest by (received_at, content hash) stays; a row whose id the table has
+already within the window is left out: the row already there wins. The window's bounds are constants, so that
+a warehouse with partitions reads only those. Only keys are compared; wide rows are read once, to be inserted.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from loader.core.dialect import Dialect, literal, quoted
+from loader.core.report import BOTH, HASH, ROW, TEXT, Part
+from loader.core.schema import Columns
+from loader.core.spec import LOAD_COLUMNS, PROFILES
+from loader.core.types import MAX_EXACT, ColumnType
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """Parts that spell no column in two ways, as something SQL can read: `relation` has their columns."""
+
+    relation: str
+    columns: Mapping[str, str]  # column → how the parts spell its type
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the rows go, and from where."""
+
+    schema: str
+    table: str
+    columns: Columns
+    system: Collection[str]  # columns that every part has
+    load_id: str
+    lowest: datetime  # bounds of received_at in which an id that is there already counts
+    highest: datetime
+
+
+def groups(parts: Sequence[Part]) -> list[tuple[list[Part], dict[str, str]]]:
+    """Return the parts in groups that agree about every column's spelling, with these spellings."""
+    found: list[tuple[list[Part], dict[str, str]]] = []
+    for part in parts:
+        for members, columns in found:
+            if all(columns.get(name, kind) == kind for name, kind in part.columns.items()):
+                members.append(part)
+                columns |= part.columns
+                break
+        else:
+            found.append(([part], dict(part.columns)))
+    return found
+
+
+def duplicates(dialect: Dialect, target: Target, staged: Sequence[Staged], *, table_has_rows: bool) -> str:
+    """Return the query for the row keys of staged rows that are not to be inserted."""
+    row, content = quoted(dialect, ROW), quoted(dialect, HASH)
+    keys = " UNION ALL ".join(
+        f"SELECT id, received_at, {content} AS content, {row} AS place FROM {each.relation}" for each in staged
+    )
+    within = """
+SELECT place FROM (
+  SELECT place, row_number() OVER (PARTITION BY id ORDER BY received_at, content, place) AS turn FROM keys
+  WHERE id IN (SELECT id FROM keys GROUP BY id HAVING count(*) > 1)
+) AS repeated WHERE turn > 1"""
+    if not table_has_rows:
+        return f"WITH keys AS ({keys}){within}"
+    there = f"""
+UNION
+SELECT place FROM keys WHERE id IN (
+  SELECT id FROM {quoted(dialect, target.schema, target.table)}
+  WHERE received_at BETWEEN {_time(target.lowest)} AND {_time(target.highest)}
+)"""
+    return f"WITH keys AS ({keys}){within}{there}"
+
+
+def insert(dialect: Dialect, target: Target, staged: Sequence[Staged], *, without: str | None) -> str:
+    """Return the statement that adds the staged rows, but for those whose row key is in the relation `without`."""
+    names = [name for name in target.columns if name not in LOAD_COLUMNS]
+    listed = ", ".join(quoted(dialect, name) for name in (*names, *LOAD_COLUMNS))
+    row = quoted(dialect, ROW)
+    left_out = f" WHERE {row} NOT IN (SELECT place FROM {without})" if without else ""
+    selects = [
+        "SELECT "
+        + ", ".join(_value(dialect, target, name, each) for name in names)
+        + f", now(), {literal(target.load_id)} FROM {each.relation}{left_out}"
+        for each in staged
+    ]
+    return f"INSERT INTO {quoted(dialect, target.schema, target.table)} ({listed})\n" + "\nUNION ALL\n".join(selects)
+
+
+def profile(dialect: Dialect, schema: str, table: str, columns: Sequence[str], load_id: str) -> tuple[str, str]:
+    """Return the statements that bring `users` or `accounts` up to date with the rows of a load.
+
+    Everyone whom the load touched is computed anew from all their rows: per column the newest value that is not null.
+    """
+    source, key, _ = PROFILES[table]
+    theirs, ours = quoted(dialect, schema, source), quoted(dialect, schema, table)
+    touched = f"SELECT {key} FROM {theirs} WHERE load_id = {literal(load_id)} AND {key} IS NOT NULL"
+    chosen = [name for name in columns if name != "id" and name not in LOAD_COLUMNS]
+    listed = ", ".join(quoted(dialect, name) for name in ("id", *chosen, *LOAD_COLUMNS))
+    newest = ", ".join(
+        f"arg_max({quoted(dialect, name)}, turn) FILTER ({quoted(dialect, name)} IS NOT NULL)" for name in chosen
+    )
+    return (
+        f"DELETE FROM {ours} WHERE id IN ({touched})",
+        f"""INSERT INTO {ours} ({listed})
+SELECT {key}, {newest}, now(), {literal(load_id)}
+FROM (
+  SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY coalesce("timestamp", received_at), received_at, id) AS turn
+  FROM {theirs} WHERE {key} IN ({touched})
+) AS turns
+GROUP BY {key}""",
+    )
+
+
+def _value(dialect: Dialect, target: Target, name: str, staged: Staged) -> str:
+    """Return the expression for a staged column in the target's type; nothing is lost by any of these."""
+    wanted = target.columns[name].type
+    spelled, own, kind = quoted(dialect, name), dialect.types[wanted], staged.columns.get(name)
+    if name in target.system:
+        return spelled
+    if kind is None:
+        return f"CAST(NULL AS {own})"
+    if kind == wanted.value or (kind == BOTH and wanted is ColumnType.TIMESTAMP):
+        return f"CAST({spelled} AS {own})" if wanted is ColumnType.JSON else spelled
+    return _converted(dialect, name, kind, wanted)
+
+
+def _converted(dialect: Dialect, name: str, kind: str, wanted: ColumnType) -> str:
+    source = quoted(dialect, name + TEXT) if kind == BOTH else quoted(dialect, name)
+    if wanted is ColumnType.DOUBLE:
+        return f"CAST({source} AS {dialect.types[wanted]})"
+    text = f"CAST({source} AS VARCHAR)"
+    if kind == ColumnType.DOUBLE.value:  # a whole number is written without a fraction, as in cast.text
+        whole = f"CAST(CAST({source} AS BIGINT) AS VARCHAR)"
+        text = f"CASE WHEN abs({source}) < {MAX_EXACT} AND {source} = trunc({source}) THEN {whole} ELSE {text} END"
+    if wanted is not ColumnType.JSON:
+        return text
+    if kind in (ColumnType.STRING.value, BOTH):
+        text = f"to_json({source})"
+    return f"CAST({text} AS {dialect.types[wanted]})"
+
+
+def _time(moment: datetime) -> str:
+    return f"TIMESTAMPTZ {literal(moment.isoformat(sep=' '))}"

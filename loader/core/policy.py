@@ -1,0 +1,53 @@
+"""What a source's settings ask of its events: limits, evolution, and which events and properties to take."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from loader.core.leaves import Path
+from loader.core.schema import Tables
+
+Evolve = Literal["evolve", "freeze", "discard"]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Name patterns (`*`, `?`, `[…]`, case matters): everything included, but for what is excluded."""
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    def takes(self, names: Sequence[str]) -> bool:
+        """Return whether something is taken that has all these names: its own, and those of what it lies in."""
+        if any(fnmatchcase(name, pattern) for pattern in self.exclude for name in names):
+            return False
+        return not self.include or any(fnmatchcase(name, pattern) for pattern in self.include for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How the events of a source become rows."""
+
+    evolve: Evolve = "evolve"
+    max_depth: int = 5
+    max_columns: int = 1000
+    max_line_bytes: int = 8 << 20
+    dedupe_window: timedelta = timedelta(days=7)
+    events: Selection = field(default_factory=Selection)
+    properties: Selection = field(default_factory=Selection)
+
+    def takes_path(self, path: Path) -> bool:
+        """Return whether the value at a path below `context`, `properties` or `traits` is taken."""
+        if not self.properties.include and not self.properties.exclude:
+            return True
+        return self.properties.takes([".".join(path[:length]) for length in range(1, len(path) + 1)])
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The tables before a load; in its second round, as all shards together settled them."""
+
+    tables: Tables = field(default_factory=dict)
+    closed: frozenset[str] = frozenset()  # tables that take no further columns: the rest goes into `extra`

@@ -1,0 +1,89 @@
+"""The six calls of the Segment spec: their tables, their system columns, where their values lie.
+
+Source: the Segment warehouse schema (segment.com/docs/connections/storage/warehouses/schema) and spec.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from loader.core.names import identifier, shortened
+from loader.core.types import ColumnType
+
+TIMES: Mapping[str, str] = {  # column → key of the call
+    "received_at": "receivedAt",
+    "sent_at": "sentAt",
+    "original_timestamp": "originalTimestamp",
+    "timestamp": "timestamp",
+}
+LOAD_COLUMNS = ("loaded_at", "load_id")  # written by the warehouse's insert, not by the shredder
+OVERFLOW, CONTEXT_OVERFLOW = "extra", "context_extra"  # json columns of a table at `max_columns`
+CONTEXT_PREFIX = "context_"
+TRACKS = "tracks"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One of the six calls."""
+
+    type: str
+    table: str | None  # None: a table per event name
+    body: str | None  # key of the object whose keys become columns without a prefix
+    texts: Mapping[str, str]  # its own text columns → key of the call
+
+    @property
+    def system(self) -> frozenset[str]:
+        """The columns that no key of `body` may take."""
+        shared = {"name", "category"} & set(self.texts)  # pages copy them into their properties
+        return frozenset({"id", "anonymous_id", "user_id", *TIMES, *LOAD_COLUMNS, *self.texts} - shared)
+
+
+CALLS: Mapping[str, Call] = {
+    call.type: call
+    for call in (
+        Call("track", None, "properties", {"event": "", "event_text": "event"}),
+        Call("identify", "identifies", "traits", {}),
+        Call("page", "pages", "properties", {"name": "name", "category": "category"}),
+        Call("screen", "screens", "properties", {"name": "name", "category": "category"}),
+        Call("group", "groups", "traits", {"group_id": "groupId"}),
+        Call("alias", "aliases", None, {"previous_id": "previousId"}),
+    )
+}
+
+# Latest values per person and per account: table → (source table, its key column, columns left out).
+PROFILES: Mapping[str, tuple[str, str, frozenset[str]]] = {
+    "users": ("identifies", "user_id", frozenset({"id", "user_id", "anonymous_id"})),
+    "accounts": ("groups", "group_id", frozenset({"id", "group_id"})),
+}
+BUILT_IN = frozenset({TRACKS, *PROFILES, *(call.table for call in CALLS.values() if call.table)})
+
+
+def event_table(event: str) -> str:
+    """Return the table of a track event; one that would be a built-in table gets `_` in front."""
+    name = identifier(event)
+    return shortened(f"_{name}" if name in BUILT_IN else name)
+
+
+def body_column(call: Call, keys: tuple[str, ...]) -> str:
+    """Return the column of a path below the call's body; one that collides gets `_` in front."""
+    name = "_".join(map(identifier, keys))
+    taken = name in call.system or name == OVERFLOW or name.startswith(CONTEXT_PREFIX)
+    return shortened(f"_{name}" if taken else name)
+
+
+def context_column(keys: tuple[str, ...]) -> str:
+    """Return the column of a path below `context`."""
+    return shortened(CONTEXT_PREFIX + "_".join(map(identifier, keys)))
+
+
+def system_columns(call: Call) -> dict[str, ColumnType]:
+    """Return the columns that every table of the call has, in order; load columns last."""
+    text, time = ColumnType.STRING, ColumnType.TIMESTAMP
+    return {
+        "id": text,
+        **dict.fromkeys(TIMES, time),
+        "anonymous_id": text,
+        "user_id": text,
+        **dict.fromkeys(call.texts, text),
+        "loaded_at": time,
+        "load_id": text,
+    }

@@ -1,0 +1,143 @@
+"""The history of columns, the rejects, and the quarantine."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from loader.core import ddl
+from loader.core.dialect import Dialect
+from loader.core.merge import Staged
+from loader.core.plan import PlannedLoad
+from loader.core.report import ROW, BadFile, Found
+from loader.core.routing import place
+from loader.core.schema import AddColumn, Change, Column, CreateTable, Tables, WidenColumn
+from loader.core.warehouse import Row, Session
+
+_COLUMNS = (
+    *("schema_name", "table_name", "column_name", "change", "type", "old_type", "big"),
+    *("load_id", "file", "line", "spelled", "statement", "changed_at"),
+)
+# A row key as routing.row_key makes it: file, line and element.
+_FILE, _LINE, _ELEMENT = f'"{ROW}" >> 47', f'("{ROW}" >> 20) & 134217727', f'"{ROW}" & 1048575'
+
+
+def big_columns(session: Session, schema: str) -> set[tuple[str, str]]:
+    """Return the tables and columns of integers that held more than a double can."""
+    rows = session.execute(
+        "SELECT DISTINCT table_name, column_name FROM loader.columns WHERE schema_name = ? AND big", [schema]
+    )
+    return {(table, column) for table, column in rows}
+
+
+def note_changes(
+    session: Session, dialect: Dialect, schema: str, changes: Sequence[Change], load: PlannedLoad, now: datetime
+) -> None:
+    """Write the history of the columns that the changes made."""
+    rows: list[Row] = []
+    for change in changes:
+        statement = ddl.statement(dialect, schema, change)
+        for name, column, old, found, kind in _columns(change):
+            file, line = _origin(found, load)
+            spelled = ", ".join(found.spelled) or None
+            rows.append(
+                (
+                    schema,
+                    change.table,
+                    name,
+                    kind,
+                    column.type.value,
+                    old,
+                    column.big,
+                    load.load_id,
+                    file,
+                    line,
+                    spelled,
+                )
+                + (statement, now)
+            )
+    session.append("loader.columns", _COLUMNS, rows)
+
+
+def note_big(session: Session, schema: str, before: Tables, after: Tables, load_id: str, now: datetime) -> None:
+    """Write which integer columns held, for the first time, more than a double can."""
+    rows = [
+        (schema, table, name, "digits", column.type.value, None, True, load_id, None, None, None, None, now)
+        for table, columns in after.items()
+        for name, column in columns.items()
+        if column.big and name in before.get(table, {}) and not before[table][name].big
+    ]
+    session.append("loader.columns", _COLUMNS, rows)
+
+
+def _columns(change: Change) -> Iterable[tuple[str, Column, str | None, Found, str]]:
+    match change:
+        case CreateTable(_, columns, found):
+            return [(name, column, None, found.get(name, Found()), "create") for name, column in columns.items()]
+        case AddColumn(_, name, kind, found):
+            return [(name, Column(kind), None, found, "add")]
+        case WidenColumn(_, name, old, new, found):
+            return [(name, Column(new), old.value, found, "widen")]
+
+
+def _origin(found: Found, load: PlannedLoad) -> tuple[str | None, int | None]:
+    ordinal, line, _ = place(found.first)
+    return (load.arrivals[ordinal].file.key, line) if ordinal < len(load.arrivals) else (None, None)
+
+
+def note_rejects(
+    session: Session, load_id: str, source: str, schema: str, staged: Staged, without: Iterable[str]
+) -> int:
+    """Write rejects from staged parts, but for those of the tables `without`; return how many."""
+    count = session.execute(
+        f"""
+INSERT INTO loader.rejects (load_id, source, schema_name, table_name, row_id, column_name, value, reason, file, line, rejected_at)
+SELECT ?, ?, ?, r.table_name, r.row_id, r.column_name, r.value, r.reason, f.key, {_LINE}, now()
+FROM {staged.relation} AS r JOIN loader.files AS f ON f.load_id = ? AND f.ordinal = {_FILE}
+WHERE NOT list_contains(?, r.table_name)""",
+        [load_id, source, schema, load_id, list(without)],
+    )
+    return int(count[0][0])
+
+
+def note_quarantine(session: Session, load_id: str, source: str, staged: Staged) -> None:
+    """Write quarantined lines from staged parts."""
+    session.execute(
+        f"""
+INSERT INTO loader.quarantine (load_id, source, file, version, line, element, reason, quarantined_at)
+SELECT ?, ?, f.key, f.version, {_LINE}, {_ELEMENT}, q.reason, now()
+FROM {staged.relation} AS q JOIN loader.files AS f ON f.load_id = ? AND f.ordinal = {_FILE}""",
+        [load_id, source, load_id],
+    )
+
+
+def note_bad_files(session: Session, source: str, load: PlannedLoad, bad: Sequence[BadFile], now: datetime) -> None:
+    """Write files that are quarantined whole, as line 0."""
+    columns = ("load_id", "source", "file", "version", "line", "element", "reason", "quarantined_at")
+    files = {each.file: load.arrivals[each.file].file for each in bad}
+    rows = [
+        (load.load_id, source, files[each.file].key, files[each.file].version, 0, 0, each.reason, now) for each in bad
+    ]
+    session.append("loader.quarantine", columns, rows)
+
+
+def resolve(session: Session, source: str, load: PlannedLoad) -> None:
+    """Mark what earlier loads rejected and quarantined in the files of a replay as resolved: it says so anew."""
+    session.execute(
+        "UPDATE loader.quarantine SET resolved_at = now() WHERE source = ? AND load_id <> ? AND resolved_at IS NULL "
+        "AND list_contains(?, file)",
+        [source, load.load_id, [each.file.key for each in load.arrivals]],
+    )
+    session.execute(
+        "UPDATE loader.rejects SET resolved_at = now() WHERE source = ? AND load_id <> ? AND resolved_at IS NULL "
+        "AND list_contains(?, file)",
+        [source, load.load_id, [each.file.key for each in load.arrivals]],
+    )
+
+
+def known_tables(
+    found: Tables, big: Mapping[tuple[str, str], bool] | set[tuple[str, str]]
+) -> dict[str, dict[str, Column]]:
+    """Return the tables of a schema with what the history adds: which integer columns are big."""
+    return {
+        table: {name: Column(each.type, (table, name) in big) for name, each in columns.items()}
+        for table, columns in found.items()
+    }

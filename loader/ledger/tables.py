@@ -1,0 +1,83 @@
+"""The tables of the schema `loader`: what they hold, and how they come to be there."""
+
+from collections.abc import Mapping
+from importlib.resources import files
+
+from loader.core import ddl
+from loader.core.dialect import quoted
+from loader.core.schema import Column, Columns
+from loader.core.types import ColumnType
+from loader.core.warehouse import Warehouse
+
+SCHEMA = "loader"
+_TEXT, _INTEGER, _TIME = Column(ColumnType.STRING), Column(ColumnType.INTEGER), Column(ColumnType.TIMESTAMP)
+_BOOLEAN, _DOUBLE = Column(ColumnType.BOOLEAN), Column(ColumnType.DOUBLE)
+
+TABLES: Mapping[str, Columns] = {
+    # One row per load. events = rows + duplicates + filtered + quarantined.
+    "loads": {
+        **dict.fromkeys(("load_id", "source", "state", "kind"), _TEXT),  # kind: load or replay
+        **dict.fromkeys(("files", "stored_bytes", "lines", "events", "rows", "duplicates"), _INTEGER),
+        **dict.fromkeys(("filtered", "quarantined", "rejects", "discarded_values"), _INTEGER),
+        "conserved": _BOOLEAN,
+        **dict.fromkeys(("partition_from", "partition_to", "created_at", "updated_at", "finished_at"), _TIME),
+        "error": _TEXT,
+    },
+    # One row per file and load. A file that was rewritten has another version and is another file.
+    "files": {
+        **dict.fromkeys(("load_id", "source", "key", "version", "state", "reason"), _TEXT),
+        **dict.fromkeys(("ordinal", "size", "lines", "events", "quarantined"), _INTEGER),
+        **dict.fromkeys(("modified_at", "partition_at", "changed_at"), _TIME),
+    },
+    # One row per table and load, committed with the rows it speaks of.
+    "load_tables": {
+        **dict.fromkeys(("load_id", "schema_name", "table_name", "error"), _TEXT),
+        **dict.fromkeys(("rows", "duplicates", "parts"), _INTEGER),
+        "seconds": _DOUBLE,
+        "loaded_at": _TIME,
+    },
+    # The history of every column: when it came, why, and by which statement.
+    "columns": {
+        **dict.fromkeys(("schema_name", "table_name", "column_name", "change", "type", "old_type"), _TEXT),
+        "big": _BOOLEAN,  # an integer column that held more than a double can
+        **dict.fromkeys(("load_id", "file", "spelled", "statement"), _TEXT),
+        "line": _INTEGER,
+        "changed_at": _TIME,
+    },
+    # Values that their column could not hold.
+    "rejects": {
+        **dict.fromkeys(("load_id", "source", "schema_name", "table_name", "row_id", "column_name"), _TEXT),
+        **dict.fromkeys(("value", "reason", "file"), _TEXT),
+        "line": _INTEGER,
+        "rejected_at": _TIME,
+        "resolved_at": _TIME,
+    },
+    # Lines that are no events, and files that could not be read (line 0). The line itself stays in its file.
+    "quarantine": {
+        **dict.fromkeys(("load_id", "source", "file", "version", "reason"), _TEXT),
+        **dict.fromkeys(("line", "element"), _INTEGER),
+        "quarantined_at": _TIME,
+        "resolved_at": _TIME,
+    },
+    # Who works on a source.
+    "leases": {**dict.fromkeys(("source", "holder", "token"), _TEXT), "acquired_at": _TIME, "expires_at": _TIME},
+}
+
+
+def prepare(warehouse: Warehouse) -> None:
+    """Make the ledger's tables and views where they are missing. Twice is the same as once."""
+    there = warehouse.describe(SCHEMA)
+    missing = {name: columns for name, columns in TABLES.items() if there.get(name, {}).keys() < columns.keys()}
+    if not missing:
+        return
+    with warehouse.session() as session:
+        session.execute(ddl.create_schema(warehouse.dialect, SCHEMA))
+        for name, columns in missing.items():
+            session.execute(ddl.create_table(warehouse.dialect, SCHEMA, name, columns))
+        for view in sorted(files("sql").joinpath("views").iterdir(), key=lambda each: each.name):
+            session.execute(view.read_text())
+
+
+def named(warehouse: Warehouse, table: str) -> str:
+    """Return a ledger table's qualified name, in quotes."""
+    return quoted(warehouse.dialect, SCHEMA, table)

@@ -1,0 +1,214 @@
+"""The forward flow: event files become rows, exactly once.
+
+    claim → shred → migrate → merge → finish
+
+Each step writes what it did before the next begins, and can be repeated: a load killed at any instant is
+found by the next run in the state it had reached, and goes on from there.
+"""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from loader.config import Config
+from loader.core import ddl
+from loader.core.plan import loads
+from loader.core.report import Part
+from loader.core.results import LoadResult, Progress, State, TableResult, Window
+from loader.core.schema import Tables, changes, settled, with_profiles
+from loader.core.spec import TRACKS
+from loader.core.warehouse import Warehouse
+from loader.ledger import loads as ledger
+from loader.ledger import notes
+from loader.load.edges import Edges, open_edges, warehouse
+from loader.load.leasing import Lease, leased
+from loader.load.listing import Listing, pending
+from loader.load.merging import Merge, merge_tables
+from loader.load.runs import Manifest, Run, stored_manifest
+from loader.load.shredding import shredded
+
+
+def load(config: Config, source: str, *, window: Window, replay: bool, progress: Progress) -> list[LoadResult]:
+    """Load a source's new files, or with `replay` all files of the window again; return what each load did.
+
+    Loads that an earlier run left unfinished come first. Called twice, the second call finds nothing to do: a replay
+    finds every row there already. LeaseError and WarehouseLockedError name who is in the way.
+    """
+    edges = open_edges(config, source)
+    with leased(edges, progress) as lease:
+        results: list[LoadResult] = []
+        blocked: set[str] = set()  # tables that a load could not merge: later loads must not overtake it
+        for run in (*_unfinished(edges, lease, progress), *_claimed(edges, lease, progress, window, replay=replay)):
+            results.append(_carried_out(run, blocked))
+    return results
+
+
+def _carried_out(run: Run, blocked: set[str]) -> LoadResult:
+    """Bring a load from whatever state it is in to done, or as far as its tables allow."""
+    manifest = stored_manifest(run)
+    if manifest is None:
+        with warehouse(run.edges.config, staging=run.edges.staging) as opened:
+            known = known_tables(opened, run.edges.settings.schema)
+        manifest = shredded(run, known)
+    with warehouse(run.edges.config, staging=run.edges.staging) as opened:
+        made, tables = _migrated(run, manifest, opened)
+        merged = _merged(run, manifest, opened, tables, blocked)
+        blocked |= {each.table for each in merged if each.error}
+        conserved = _finished(run, manifest, opened, merged)
+    if conserved is not None:
+        _cleared(run)
+    return _result(run, manifest, merged, made, conserved=conserved)
+
+
+def _unfinished(edges: Edges, lease: Lease, progress: Progress) -> Iterator[Run]:
+    """Yield the loads that an earlier run left in the middle, oldest first."""
+    with warehouse(edges.config, staging=edges.staging) as opened, opened.session() as session:
+        found = [(each, ledger.claimed(session, each.load_id)) for each in ledger.open_loads(session, edges.source)]
+    for each, planned in found:
+        progress.note(f"{edges.source}: load {each.load_id} continues from state {each.state}")
+        yield Run(edges, lease, progress, planned, each.kind, True, time.monotonic())
+
+
+def _claimed(edges: Edges, lease: Lease, progress: Progress, window: Window, *, replay: bool) -> Iterator[Run]:
+    """Claim new files; yield a load for each bounded share of them."""
+    kind = "replay" if replay else "load"
+    with warehouse(edges.config, staging=edges.staging) as opened, opened.session() as session:
+        lease.check(session)
+        listing = pending(edges, session, window, replay=replay)
+        _tell_strays(listing, progress)
+        attempt = ledger.attempts(session, edges.source, [each.file.key for each in listing.arrivals])
+        limit = edges.config.load.max_load_bytes
+        planned = list(loads(edges.source, listing.arrivals, max_bytes=limit, attempt=attempt))
+        for each in planned:
+            ledger.claim(session, edges.source, each, kind=kind, now=datetime.now(UTC))
+    for each in planned:
+        yield Run(edges, lease, progress, each, kind, False, time.monotonic())
+
+
+def _tell_strays(listing: Listing, progress: Progress) -> None:
+    if listing.strays:
+        progress.note(
+            f"{listing.strays} files do not follow the layout and are not loaded, for example {listing.stray!r}; "
+            "correct `layout`, or move them"
+        )
+
+
+def known_tables(opened: Warehouse, schema: str) -> Tables:
+    """Return a schema's tables as they are, with what their history adds."""
+    with opened.session() as session:
+        big = notes.big_columns(session, schema)
+    return notes.known_tables(opened.describe(schema), big)
+
+
+def _migrated(run: Run, manifest: Manifest, opened: Warehouse) -> tuple[tuple[str, ...], Tables]:
+    """Bring the tables to the schema that the load needs; return the changes in words, and the tables."""
+    schema, dialect = run.edges.settings.schema, opened.dialect
+    known = known_tables(opened, schema)
+    wanted = with_profiles(settled(known, manifest.tables, max_columns=run.edges.policy.max_columns))
+    needed = changes(known, wanted, manifest.tables)
+    now = datetime.now(UTC)
+    with opened.session() as session:
+        run.lease.check(session)
+        if needed:
+            session.execute(ddl.create_schema(dialect, schema))
+        for change in needed:
+            session.execute(ddl.statement(dialect, schema, change))
+        notes.note_changes(session, dialect, schema, needed, run.load, now)
+        notes.note_big(session, schema, known, wanted, run.load.load_id, now)
+        ledger.move(session, run.load.load_id, "migrated")
+    return tuple(ddl.sentence(schema, change) for change in needed), {**known, **wanted}
+
+
+def _merged(run: Run, manifest: Manifest, opened: Warehouse, tables: Tables, blocked: set[str]) -> list[TableResult]:
+    """Merge every table that is not merged yet; return what happened to each."""
+    schema = run.edges.settings.schema
+    with opened.session() as session:
+        ledger.move(session, run.load.load_id, "loading")
+        done = ledger.merged_tables(session, run.load.load_id)
+    before = [TableResult(f"{schema}.{table}", *each) for table, each in done.items()]
+    waiting = {name: each for name, each in manifest.tables.items() if each.parts and name not in done}
+    held = [name for name in waiting if f"{schema}.{name}" in blocked]
+    free = [(name, each) for name, each in waiting.items() if name not in held]
+    run.progress.step(f"{run.edges.source}: merging {len(free)} tables", total=len(free), unit="tables")
+    plan = Merge(run.load.load_id, schema, tables, run.edges.policy.dedupe_window)
+    merged = merge_tables(opened, plan, free, lease=run.lease, threads=run.edges.workers, progress=run.progress)
+    why = "waits for an earlier load, which could not merge this table"
+    return [*before, *merged, *(TableResult(f"{schema}.{name}", 0, 0, 0.0, why) for name in held)]
+
+
+def _finished(run: Run, manifest: Manifest, opened: Warehouse, merged: list[TableResult]) -> bool | None:
+    """Write rejects, quarantine, files and sums, and the state done; return whether every event is accounted for.
+
+    None if a table failed: the load stays open, and the next run tries that table again.
+    """
+    edges, load = run.edges, run.load
+    failed = [each for each in merged if each.error]
+    counts, now = manifest.total, datetime.now(UTC)
+    with opened.session() as session:
+        run.lease.check(session)
+        if failed:
+            ledger.move(session, load.load_id, "loading", error=f"{failed[0].table}: {failed[0].error}")
+            return None
+        if run.kind == "replay":
+            notes.resolve(session, edges.source, load)
+        rejects = 0
+        for key, voided in manifest.rejects:
+            with opened.staged([_note_part(key)]) as staged:
+                rejects += notes.note_rejects(
+                    session, load.load_id, edges.source, edges.settings.schema, staged[0], voided
+                )
+        for key in manifest.quarantine:
+            with opened.staged([_note_part(key)]) as staged:
+                notes.note_quarantine(session, load.load_id, edges.source, staged[0])
+        notes.note_bad_files(session, edges.source, load, manifest.bad_files, now)
+        ledger.settle_files(session, load.load_id, manifest.counts, manifest.bad_files)
+        return ledger.finish(session, load.load_id, counts, rejects=rejects, primary=_primary(run, merged))
+
+
+def _primary(run: Run, merged: list[TableResult]) -> tuple[int, int]:
+    """Return rows and duplicates of the tables that hold each event once: all but `tracks`."""
+    tracks = f"{run.edges.settings.schema}.{TRACKS}"
+    chosen = [each for each in merged if each.table != tracks]
+    return sum(each.rows for each in chosen), sum(each.duplicates for each in chosen)
+
+
+def _note_part(key: str) -> Part:
+    return Part(key, 0, 0, {})
+
+
+def _cleared(run: Run) -> None:
+    """Delete the load's parts, unless they are kept as a lake. A crash before leaves files that nothing reads."""
+    staging = run.edges.staging
+    if run.edges.config.staging.keep_days == 0:
+        staging.delete([file.key for file in staging.list(run.prefix)])
+
+
+def _result(
+    run: Run, manifest: Manifest, merged: list[TableResult], made: tuple[str, ...], *, conserved: bool | None
+) -> LoadResult:
+    counts, (rows, duplicates) = manifest.total, _primary(run, merged)
+    files = run.load.arrivals
+    state: State = "loading" if conserved is None else "done"
+    bad = [f"{files[each.file].file.key}: {each.reason}: {each.message}" for each in manifest.bad_files]
+    return LoadResult(
+        run.load.load_id,
+        run.edges.source,
+        state,
+        run.resumed,
+        run.kind == "replay",
+        len(files),
+        run.load.stored_bytes,
+        counts.lines,
+        counts.events,
+        rows,
+        duplicates,
+        counts.filtered,
+        counts.quarantined,
+        counts.rejects,
+        counts.discarded_values,
+        bool(conserved),
+        time.monotonic() - run.began,
+        tuple(sorted(merged, key=lambda each: (-each.rows, each.table))),
+        made,
+        tuple(bad) + tuple(f"{each.table}: {each.error}" for each in merged if each.error),
+    )

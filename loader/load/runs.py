@@ -1,0 +1,78 @@
+"""A load on its way, and the manifest that says what its parts are."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from loader.core.objects import load_bytes
+from loader.core.plan import PlannedLoad
+from loader.core.report import BadFile, Counts, Report, TableReport, columns_of
+from loader.core.results import Progress
+from loader.load.edges import Edges
+from loader.load.leasing import Lease
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One load on its way."""
+
+    edges: Edges
+    lease: Lease
+    progress: Progress
+    load: PlannedLoad
+    kind: str  # load or replay
+    resumed: bool
+    began: float  # time.monotonic()
+
+    @property
+    def prefix(self) -> str:
+        """Where its parts are in staging."""
+        return f"loads/{self.edges.source}/{self.load.load_id}/"
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """All that shredding found: written last, so that where it is, all parts are."""
+
+    tables: dict[str, TableReport]
+    counts: dict[int, Counts]  # by file ordinal
+    bad_files: list[BadFile]
+    rejects: list[tuple[str, list[str]]]  # part, and the tables whose rejects in it are void
+    quarantine: list[str]  # parts
+
+    @property
+    def total(self) -> Counts:
+        """The counts of all files."""
+        result = Counts()
+        for each in self.counts.values():
+            result = result.plus(each)
+        return result
+
+
+def manifest(reports: list[Report], voided: dict[int, frozenset[str]], again: list[Report]) -> Manifest:
+    """Return the manifest of all shards' reports.
+
+    `voided`: tables that a shard wrote again, so that its first rejects of them count no more; `again` has the new.
+    """
+    rejects = [(key, sorted(voided.get(index, ()))) for index, each in enumerate(reports) for key in each.rejects]
+    return Manifest(
+        columns_of(reports),
+        {ordinal: counts for each in reports for ordinal, counts in each.counts.items()},
+        sorted((bad for each in reports for bad in each.bad_files), key=lambda bad: bad.file),
+        rejects + [(key, []) for each in again for key in each.rejects],
+        [key for each in reports for key in each.quarantine],
+    )
+
+
+def stored_manifest(run: Run) -> Manifest | None:
+    """Return the load's manifest, or None if its files are not all shredded."""
+    data = load_bytes(run.edges.staging, _key(run))
+    return None if data is None else msgspec.json.decode(data, type=Manifest)
+
+
+def store_manifest(run: Run, found: Manifest) -> None:
+    """Write the manifest: from here on the files need not be read again."""
+    run.edges.staging.write(_key(run), msgspec.json.encode(found))
+
+
+def _key(run: Run) -> str:
+    return f"{run.prefix}manifest.json"

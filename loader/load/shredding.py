@@ -1,0 +1,56 @@
+"""A load's files → parts in staging and a manifest."""
+
+from dataclasses import replace
+
+from loader.core.plan import shards
+from loader.core.policy import Known
+from loader.core.schema import Tables
+from loader.core.settling import replaced, settle
+from loader.core.shred import Input, Shard
+from loader.load import workers
+from loader.load.runs import Manifest, Run, manifest, store_manifest
+
+_MIN_SHARD_BYTES = 1 << 20  # as stored: less is not worth another process
+_INTERPRETER_BYTES = 64 << 20  # of a worker, beside its data
+_MIN_MEMORY_BYTES = 48 << 20
+
+
+def shredded(run: Run, known: Tables) -> Manifest:
+    """Shred the load's files and write the manifest, last. Shards that are done already are not done again."""
+    edges = run.edges
+    run.progress.step(
+        f"{edges.source}: reading {len(run.load.arrivals)} files", total=run.load.stored_bytes, unit="bytes"
+    )
+    first = _shards(run, Known(known))
+    reports = workers.reports(edges, [workers.job(edges, each, turn="first") for each in first], run.progress)
+    settled = settle(known, reports, max_columns=edges.policy.max_columns)
+    second = [
+        replace(each, known=settled.known, only=settled.again[each.index], prefix=f"{run.prefix}again/")
+        for each in first
+        if each.index in settled.again
+    ]
+    again = workers.reports(edges, [workers.job(edges, each, turn="again") for each in second], run.progress)
+    for shard, report in zip(second, again, strict=True):
+        reports[shard.index] = replaced(reports[shard.index], report, shard.only)
+    found = manifest(reports, dict(settled.again), again)
+    store_manifest(run, found)
+    return found
+
+
+def _shards(run: Run, known: Known) -> list[Shard]:
+    edges, arrivals = run.edges, run.load.arrivals
+    sizes = [each.file.size for each in arrivals]
+    limit = edges.config.load.shard_bytes
+    chosen = shards(sizes, workers=edges.workers, max_bytes=limit, min_bytes=_MIN_SHARD_BYTES)
+    memory = edges.config.load.memory // max(min(edges.workers, len(chosen)), 1) - _INTERPRETER_BYTES
+    return [
+        Shard(
+            index,
+            tuple(Input(ordinal, arrivals[ordinal].file, arrivals[ordinal].partition_at) for ordinal in ordinals),
+            run.prefix,
+            edges.policy,
+            known,
+            max(memory, _MIN_MEMORY_BYTES),
+        )
+        for index, ordinals in enumerate(chosen)
+    ]

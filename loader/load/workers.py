@@ -1,0 +1,132 @@
+"""Shards in a pool of local processes. A worker touches object storage only, and what it writes can be written twice."""
+
+import hashlib
+import multiprocessing
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.queues import SimpleQueue
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+
+from loader.config import Access
+from loader.core.objects import File, Store, load_bytes
+from loader.core.report import Report
+from loader.core.results import Progress
+from loader.core.shred import Shard, shred
+from loader.errors import WorkerError
+from loader.load.edges import Edges
+from loader.storage import connect
+
+Done = SimpleQueue[int | None]
+_done: list[Done] = []  # of this worker process: where it tells how many bytes it has read
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A shard, and where its files and parts are."""
+
+    shard: Shard
+    report_key: str
+    events_url: str
+    events_access: Access | None
+    staging_url: str
+    staging_access: Access | None
+
+
+def job(edges: Edges, shard: Shard, *, turn: str) -> Job:
+    """Return the job of a shard. Its report's key changes with all that the report depends on."""
+    digest = hashlib.sha256(repr((shard.inputs, shard.policy, shard.known, sorted(shard.only))).encode()).hexdigest()
+    return Job(
+        shard,
+        f"{shard.prefix}_reports/{turn}-{shard.index:05}-{digest[:12]}.json",
+        edges.events.url,
+        edges.settings.access,
+        edges.staging.url,
+        edges.config.staging.access,
+    )
+
+
+def reports(edges: Edges, jobs: Sequence[Job], progress: Progress) -> list[Report]:
+    """Return the report of each job, in order; those that are in staging already are not made again.
+
+    WorkerError if a worker died (killed, or out of memory): the finished shards stay, the next run goes on.
+    """
+    found = {each.report_key: _stored(edges.staging, each.report_key) for each in jobs}
+    missing = [each for each in jobs if found[each.report_key] is None]
+    if len(missing) == 1 or edges.workers == 1:
+        for each in missing:
+            found[each.report_key] = run(each, advance=progress.advance)
+    elif missing:
+        found |= _pooled(missing, min(edges.workers, len(missing)), progress)
+    return [report for each in jobs if (report := found[each.report_key]) is not None]
+
+
+def run(each: Job, *, advance: Callable[[int], None]) -> Report:
+    """Shred one shard and store its report, last. Twice writes the same again."""
+    events = connect(each.events_url, access=each.events_access, base=Path("/"))
+    staging = connect(each.staging_url, access=each.staging_access, base=Path("/"))
+
+    def read(file: File) -> Iterator[bytes]:
+        for chunk in events.read(file):
+            yield chunk
+            advance(len(chunk))
+
+    def write(key: str, data: pa.Buffer) -> None:
+        staging.write(key, memoryview(data))
+
+    report = shred(each.shard, read, write)
+    staging.write(each.report_key, msgspec.json.encode(report))
+    return report
+
+
+def _pooled(jobs: Sequence[Job], workers: int, progress: Progress) -> dict[str, Report | None]:
+    # A fork server: workers share the imported libraries' memory, and no thread of ours is ever forked.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["loader.load.workers"])
+    found: dict[str, Report | None] = {}
+    with _listening(context.SimpleQueue(), progress) as queue:
+        try:
+            with ProcessPoolExecutor(workers, context, _begin, (queue,)) as pool:
+                waiting = {pool.submit(_work, each): each for each in jobs}
+                for future in as_completed(waiting):
+                    found[waiting[future].report_key] = future.result()
+        except BrokenProcessPool as error:
+            raise WorkerError(
+                "a worker process died (killed, or out of memory); run again: the load continues. "
+                "If it happens again, lower `memory` or `workers` in [load]"
+            ) from error
+    return found
+
+
+@contextmanager
+def _listening(queue: Done, progress: Progress) -> Iterator[Done]:
+    def listen() -> None:
+        while (amount := queue.get()) is not None:
+            progress.advance(amount)
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    try:
+        yield queue
+    finally:
+        queue.put(None)
+        listener.join()
+
+
+def _begin(queue: Done) -> None:
+    _done.append(queue)
+
+
+def _work(each: Job) -> Report:
+    return run(each, advance=_done[0].put)
+
+
+def _stored(staging: Store, key: str) -> Report | None:
+    data = load_bytes(staging, key)
+    return None if data is None else msgspec.json.decode(data, type=Report)

@@ -1,0 +1,1 @@
+"""One file per warehouse: its DIALECT, and its calls."""

@@ -1,0 +1,175 @@
+"""DuckDB, the embedded default: one file, one process at a time.
+
+While a process has the file open for writing no other can open it, not even to read
+(duckdb.org/docs/stable/connect/concurrency). So it is held open only while it is needed, and waited for.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from loader.core.dialect import Dialect, literal, quoted
+from loader.core.merge import Staged, groups
+from loader.core.report import Part
+from loader.core.schema import Column, Tables
+from loader.core.types import ColumnType
+from loader.core.warehouse import Row, Session
+from loader.errors import AccessError, CapacityError, WarehouseError, WarehouseLockedError
+
+DIALECT = Dialect(
+    name="duckdb",
+    types={
+        ColumnType.BOOLEAN: "BOOLEAN",
+        ColumnType.INTEGER: "BIGINT",
+        ColumnType.DOUBLE: "DOUBLE",
+        ColumnType.TIMESTAMP: "TIMESTAMP WITH TIME ZONE",
+        ColumnType.STRING: "VARCHAR",
+        ColumnType.JSON: "JSON",
+    },
+    quote='"',
+    transactional_ddl=True,
+)
+_TYPES = {spelled: kind for kind, spelled in DIALECT.types.items()}
+_FIRST_WAIT_SECONDS, _MAX_WAIT_SECONDS = 0.02, 0.5
+_HOLDER = re.compile(r"Conflicting lock is held in (.+?)(?:\. | by|$)")
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+Locate = Callable[[str], Path]  # key of a part → a file on this machine
+
+
+class DuckDB:
+    """An open DuckDB file."""
+
+    dialect = DIALECT
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, locate: Locate) -> None:
+        self._connection, self._locate = connection, locate
+
+    def describe(self, schema: str) -> Tables:
+        """Return the columns of every table of `schema`, in order; a type that is not ours counts as a string."""
+        found = self._connection.cursor().execute(
+            "SELECT table_name, column_name, data_type FROM duckdb_columns() "
+            "WHERE database_name = current_database() AND schema_name = ? ORDER BY table_name, column_index",
+            [schema],
+        )
+        tables: dict[str, dict[str, Column]] = {}
+        for table, column, spelled in found.fetchall():
+            tables.setdefault(table, {})[column] = Column(_TYPES.get(spelled, ColumnType.STRING))
+        return tables
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Yield a transaction on a cursor of its own."""
+        cursor = self._connection.cursor()
+        try:
+            with _translated("the warehouse"):
+                cursor.execute("BEGIN")
+            try:
+                yield _Cursor(cursor)
+            except BaseException:
+                cursor.execute("ROLLBACK")
+                raise
+            with _translated("the warehouse"):
+                cursor.execute("COMMIT")
+        finally:
+            cursor.close()
+
+    @contextmanager
+    def staged(self, parts: Sequence[Part]) -> Iterator[list[Staged]]:
+        """Yield the parts as they are: DuckDB reads Parquet in place."""
+        result = []
+        for members, columns in groups(parts):
+            files = ", ".join(literal(str(self._locate(part.key))) for part in members)
+            union = ", union_by_name = true" if len(members) > 1 else ""
+            result.append(Staged(f"read_parquet([{files}]{union})", columns))
+        yield result
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with _translated("the warehouse"):
+            self._connection.close()
+
+
+class _Cursor:
+    """A session on one cursor."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        self._cursor = cursor
+
+    def execute(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
+        """Run one statement; return its rows."""
+        with _translated(sql.split("\n", 1)[0][:120]):
+            return self._cursor.execute(sql, list(values)).fetchall()
+
+    def append(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        """Add rows through Arrow: one statement, whatever their number."""
+        if not rows:
+            return
+        data = pa.table({name: [row[index] for row in rows] for index, name in enumerate(columns)})
+        names = ", ".join(quoted(DIALECT, name) for name in columns)
+        with _translated(f"adding {len(rows)} rows to {table}"):
+            self._cursor.register("appended", data)
+            self._cursor.execute(f"INSERT INTO {quoted(DIALECT, *table.split('.'))} ({names}) SELECT * FROM appended")
+            self._cursor.unregister("appended")
+
+
+def connect(
+    path: str, *, locate: Locate, threads: int, memory_bytes: int, wait_seconds: float, read_only: bool = False
+) -> DuckDB:
+    """Open a DuckDB file, waiting at most `wait_seconds` for another process to let go of it.
+
+    WarehouseLockedError says who holds it.
+    """
+    config = {"threads": threads, "memory_limit": f"{memory_bytes // (1 << 20)}MB"}
+    deadline = time.monotonic() + wait_seconds
+    wait = _FIRST_WAIT_SECONDS
+    while True:
+        try:
+            with _translated(path):
+                connection = duckdb.connect(path, read_only=read_only, config=config)
+                connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
+                return DuckDB(connection, locate)
+        except WarehouseLockedError:
+            if time.monotonic() + wait > deadline:
+                raise
+        time.sleep(wait)
+        wait = min(wait * 2, _MAX_WAIT_SECONDS)
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """Raise DuckDB's errors as ours, by what the caller can do about them."""
+    try:
+        yield
+    except duckdb.IOException as error:
+        raise _io_error(what, str(error)) from error
+    except duckdb.OutOfMemoryException as error:
+        raise CapacityError(
+            f"DuckDB ran out of memory; raise `memory` in [warehouse], or lower `threads` ({_short(error)})"
+        ) from error
+    except duckdb.ConversionException as error:  # its text quotes the value, which may be a person's
+        raise WarehouseError(f"DuckDB could not convert a value: {what}: {_QUOTED.sub('…', _short(error))}") from None
+    except duckdb.Error as error:
+        raise WarehouseError(f"DuckDB refused: {what}: {_short(error)}") from error
+
+
+def _io_error(what: str, text: str) -> Exception:
+    if "lock" in text.lower():
+        holder = _HOLDER.search(text)
+        who = f"process {holder[1].strip()}" if holder else "another process"
+        return WarehouseLockedError(
+            f"{what} is held by {who}; DuckDB lets one process in at a time: wait for it, or close it, then run again"
+        )
+    if "No space left" in text or "Disk quota" in text:
+        return CapacityError(f"{what}: no space left on the disk; free some, then run again: the load continues")
+    if "Permission denied" in text:
+        return AccessError(f"{what}: permission denied; make the file and its folder writable for this user")
+    return WarehouseError(f"{what}: {text.splitlines()[0]}")
+
+
+def _short(error: Exception) -> str:
+    return str(error).splitlines()[0][:300]

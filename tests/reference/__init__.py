@@ -1,0 +1,1 @@
+"""The slow, obvious shredder, written from RULES.md alone; the fast one must agree with it."""
