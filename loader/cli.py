@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from io import TextIOWrapper
 
-from loader.commands import bad_input, generating, loading, mending, planning, setup, state
+from loader.commands import bad_input, demo, generating, loading, mending, planning, setup, state
 from loader.commands.arguments import Arguments, globals_of
 from loader.commands.output import complain, say
 from loader.commands.settings import secrets, settings
@@ -25,6 +25,7 @@ first steps, without a cloud:
   loader generate    write synthetic events into the folder of the source
   loader load        load them; run it again and only new files are loaded
   loader tables      see what is there
+  loader demo        all of that at once, in a folder of its own
 
 `loader COMMAND --help` says more about a command."""
 
@@ -66,7 +67,7 @@ def parser() -> ArgumentParser:
     globals_of(whole)
     whole.set_defaults(run=lambda arguments: _no_command(whole, arguments))
     commands = whole.add_subparsers(title="commands", metavar="COMMAND")
-    for topic in (setup, generating, planning, loading, state, bad_input, mending):
+    for topic in (setup, generating, planning, loading, state, bad_input, mending, demo):
         topic.add(commands)
     return whole
 

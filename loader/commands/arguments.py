@@ -27,6 +27,7 @@ class Arguments(Namespace):
     source: str | None
     sources: list[str]
     table: str
+    in_table: str | None
     column: str
     type: str
     limit: int

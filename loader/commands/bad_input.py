@@ -50,7 +50,7 @@ def add(commands: Commands) -> None:
         examples="  loader rejects\n  loader rejects --table web.order_completed --show",
     )
     source_option(parser)
-    parser.add_argument("--table", metavar="TABLE", help="only this table, written as schema.table")
+    parser.add_argument("--table", dest="in_table", metavar="TABLE", help="only this table, written as schema.table")
     limit_option(parser)
     parser.add_argument("--show", action="store_true", help="show the values themselves, not only their form")
     _add_quarantine(commands)
@@ -82,11 +82,11 @@ def _add_quarantine(commands: Commands) -> None:
 
 def rejects(arguments: Arguments) -> int:
     """List rejects, masked unless they are to be shown."""
-    from loader import load as flow
-
     config = settings(arguments)
     source = arguments.source and known(config, arguments.source)
-    found = flow.rejects(config, source=source, table=arguments.table, limit=arguments.limit)
+    from loader import load as flow  # slow to import, so after all that can be wrong
+
+    found = flow.rejects(config, source=source, table=arguments.in_table, limit=arguments.limit)
     if not arguments.show:
         found = [replace(line, sample=masked(line.sample)) for line in found]
     answer(arguments, found, lambda: rejects_page(found, limit=arguments.limit, shown=arguments.show))
@@ -95,10 +95,10 @@ def rejects(arguments: Arguments) -> int:
 
 def quarantine(arguments: Arguments) -> int:
     """List quarantined lines, with their text if they are to be shown."""
-    from loader import load as flow
-
     config = settings(arguments)
     source = arguments.source and known(config, arguments.source)
+    from loader import load as flow  # slow to import, so after all that can be wrong
+
     found = flow.quarantine(config, source=source, limit=arguments.limit)
     if arguments.show:
         read = [_shown(line, flow.quarantine_text(config, line)) for line in found]
@@ -110,15 +110,15 @@ def quarantine(arguments: Arguments) -> int:
 
 def replay(arguments: Arguments) -> int:
     """Load what is in the quarantine again."""
-    from loader import load as flow
-
     config = settings(arguments)
+    names = [*([arguments.source] if arguments.source else []), *arguments.sources]  # before `replay`, or after
+    sources = chosen(config, names)
+    from loader import load as flow  # slow to import, so after all that can be wrong
 
     def one(source: str, told: Progress) -> Sequence[LoadResult]:
         return flow.replay_quarantine(config, source, progress=told)
 
-    names = [*([arguments.source] if arguments.source else []), *arguments.sources]  # before `replay`, or after
-    return each(chosen(config, names), one, nothing="nothing in the quarantine", json=arguments.json)
+    return each(sources, one, nothing="nothing in the quarantine", json=arguments.json)
 
 
 def rejects_page(found: Sequence[RejectLine], *, limit: int, shown: bool) -> Page:

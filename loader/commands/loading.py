@@ -13,7 +13,7 @@ from loader.commands.words import amount, duration, number, rate, size
 from loader.core.results import LoadResult, Progress
 from loader.errors import ConfigError, LeaseError, StorageError
 
-SHOWN = 10  # of tables and of schema changes
+SHOWN = 10  # of tables, of schema changes and of problems
 TEXT = """\
 Load the files that are new, in every source, into typed tables. It can be stopped at any time and run again: it
 continues where it stood, and no event is ever loaded twice. Exit code 1 says that something needs a look."""
@@ -39,17 +39,17 @@ def add(commands: Commands) -> None:
 
 def load(arguments: Arguments) -> int:
     """Load each source; one that is busy or cannot be read does not stop the others."""
-    from loader import load as flow
-
     asked, replay = window(arguments), arguments.replay
     if replay and not (asked.start or asked.stop or arguments.sources):
         raise ConfigError("--replay alone would read everything again; say what with --from, --to or --source")
     config = settings(arguments)
+    sources = chosen(config, arguments.sources)
+    from loader import load as flow  # slow to import, so after all that can be wrong
 
     def one(source: str, told: Progress) -> Sequence[LoadResult]:
         return flow.load(config, source, window=asked, replay=replay, progress=told)
 
-    return each(chosen(config, arguments.sources), one, nothing="nothing to load", json=arguments.json)
+    return each(sources, one, nothing="nothing to load", json=arguments.json)
 
 
 def each(
@@ -117,7 +117,8 @@ def _counts(result: LoadResult) -> Iterator[str | Line]:
     if result.conserved:
         yield "  conserved   yes: every event is accounted for"
     else:
-        yield Line("  conserved   NO: not every event is accounted for yet", "bad")
+        open_yet = "" if result.state == "done" else " yet"
+        yield Line(f"  conserved   NO: not every event is accounted for{open_yet}", "bad")
     if result.rejects:
         yield f"  rejects     {amount(result.rejects, 'value')} that no column could hold"
     if result.discarded_values:
@@ -151,14 +152,15 @@ def _problems(result: LoadResult) -> Iterator[Line]:
     for table in result.tables:
         if table.error and not any(table.error in problem for problem in said):
             said[f"{table.table}: {table.error}"] = None
-    for problem in said:
+    for problem in list(said)[:SHOWN]:
         yield Line(f"  problem: {problem}", "bad")
+    yield from rest(SHOWN, len(said), "problem", "`loader quarantine` lists the files")
 
 
 def _next(result: LoadResult) -> Iterator[str]:
-    if wrong(result):
+    if result.state != "done":
         yield "  next: correct what is wrong, then run the same command again; what is loaded stays loaded"
     if result.rejects:
         yield f"  next: `loader rejects --source {result.source}` shows the values that no column could hold"
-    if result.quarantined:
-        yield f"  next: `loader quarantine --source {result.source}` shows the lines that are no event"
+    if result.quarantined or (result.problems and result.state == "done"):
+        yield f"  next: `loader quarantine --source {result.source}` shows the lines and files that could not be read"

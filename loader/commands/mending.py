@@ -40,20 +40,22 @@ def add(commands: Commands) -> None:
 
 def retype(arguments: Arguments) -> int:
     """Widen the column."""
-    from loader import load as flow
-
     if not re.fullmatch(r"[^.]+\.[^.]+", arguments.table):
         raise ConfigError(f"{arguments.table!r} is no table; write schema.table, like web.order_completed")
-    found = flow.retype(settings(arguments), arguments.table, arguments.column, arguments.type)
+    config = settings(arguments)
+    from loader import load as flow  # slow to import, so after all that can be wrong
+
+    found = flow.retype(config, arguments.table, arguments.column, arguments.type)
     answer(arguments, found, lambda: retyped_page(found))
     return 0
 
 
 def abandon(arguments: Arguments) -> int:
     """Give up the load."""
-    from loader import load as flow
+    config = settings(arguments)
+    from loader import load as flow  # slow to import, so after all that can be wrong
 
-    files = flow.abandon(settings(arguments), arguments.load_id)
+    files = flow.abandon(config, arguments.load_id)
     found = {"load_id": arguments.load_id, "files": files}
     answer(arguments, found, lambda: abandoned_page(arguments.load_id, files))
     return 0

@@ -32,11 +32,12 @@ def add(commands: Commands) -> None:
 
 def plan(arguments: Arguments) -> int:
     """Plan each source; as text each is told when it is known."""
-    from loader import load as flow
-
     config, asked = settings(arguments), window(arguments)
+    sources = chosen(config, arguments.sources)
+    from loader import load as flow  # slow to import, so after all that can be wrong
+
     plans: list[PlanResult] = []
-    for source in chosen(config, arguments.sources):
+    for source in sources:
         with progress() as told:
             plans.append(flow.plan(config, source, window=asked, progress=told))
         if not arguments.json:

@@ -49,9 +49,10 @@ def init(arguments: Arguments) -> int:
 
 def doctor(arguments: Arguments) -> int:
     """Run every check; 1 if one of them fails."""
-    from loader import load as flow
+    config = settings(arguments)
+    from loader import load as flow  # slow to import, so after all that can be wrong
 
-    found = flow.doctor(settings(arguments))
+    found = flow.doctor(config)
     answer(arguments, found, lambda: doctor_page(found))
     return 0 if found.ok else 1
 

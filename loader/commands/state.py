@@ -10,6 +10,7 @@ from loader.commands.words import amount, duration, number, size, when
 from loader.core.results import LoadLine, SourceStatus, Status, TableLine
 
 SHOWN = 10  # loads
+MINUTE = len("2026-01-31 05:00")
 
 
 def add(commands: Commands) -> None:
@@ -36,25 +37,27 @@ def add(commands: Commands) -> None:
 
 def status(arguments: Arguments) -> int:
     """Tell how everything stands."""
-    from loader import load as flow
+    config = settings(arguments)
+    from loader import load as flow  # slow to import, so after all that can be wrong
 
-    found = flow.status(settings(arguments))
+    found = flow.status(config)
     answer(arguments, found, lambda: status_page(found))
     return 0
 
 
 def tables(arguments: Arguments) -> int:
     """List the tables."""
-    from loader import load as flow
+    config = settings(arguments)
+    from loader import load as flow  # slow to import, so after all that can be wrong
 
-    found = flow.tables(settings(arguments))
+    found = flow.tables(config)
     answer(arguments, found, lambda: tables_page(found, columns=arguments.columns))
     return 0
 
 
 def status_page(found: Status) -> Page:
     """Tell the sources, what is open in each, the latest loads, and the balance of events. Times are UTC."""
-    headings = ("source", "schema", "files waiting", "size", "last load (UTC)", "newest event (UTC)", "lag")
+    headings = ("source", "files waiting", "size", "last load", "newest event", "lag")
     sources = Grid(headings, tuple(map(_source, found.sources)), frozenset({"files waiting", "size", "lag"}))
     return [sources, *_open(found), *_loads(found), *_balance(found)]
 
@@ -86,8 +89,8 @@ def _described(table: TableLine) -> Iterator[Grid | Line]:
 
 def _source(source: SourceStatus) -> tuple[str, ...]:
     return (
-        *(source.source, source.schema, number(source.pending_files), size(source.pending_bytes)),
-        *(when(source.last_load_at), when(source.newest_received_at)),
+        *(source.source, number(source.pending_files), size(source.pending_bytes)),
+        *(when(source.last_load_at)[:MINUTE], when(source.newest_received_at)[:MINUTE]),
         "-" if source.lag_seconds is None else duration(source.lag_seconds),
     )
 
@@ -107,18 +110,27 @@ def _loads(found: Status) -> Iterator[str | Grid]:
     if not found.loads:
         yield "no loads yet; `loader load` makes the first"
         return
-    yield "latest loads, newest first; times are UTC"
-    counts = ("files", "events", "rows", "duplicates", "filtered", "quarantined", "rejects")
-    headings = ("load", "source", "kind", "state", "began", "took", *counts, "conserved")
-    yield Grid(headings, tuple(map(_load, found.loads[:SHOWN])), frozenset({"took", *counts}))
+    yield "latest loads, newest first; all times are UTC"
+    headings = ("load", "source", "state", "began", "took", "events", "rows", "conserved", "besides the rows")
+    yield Grid(headings, tuple(map(_load, found.loads[:SHOWN])), frozenset({"took", "events", "rows"}))
 
 
 def _load(load: LoadLine) -> tuple[str | Line, ...]:
     took = "-" if load.finished_at is None else duration((load.finished_at - load.created_at).total_seconds())
-    counts = (load.files, load.events, load.rows, load.duplicates, load.filtered, load.quarantined, load.rejects)
     conserved = {True: Line("yes", "good"), False: Line("NO", "bad"), None: Line("-")}[load.conserved]
-    state = Line(load.state, "bad") if load.error else load.state
-    return load.load_id, load.source, load.kind, state, when(load.created_at), took, *map(number, counts), conserved
+    state = Line(load.state if load.kind == "load" else f"{load.state} ({load.kind})", "bad" if load.error else "plain")
+    began, counts = when(load.created_at)[:MINUTE], (number(load.events), number(load.rows))
+    return load.load_id, load.source, state, began, took, *counts, conserved, _besides(load)
+
+
+def _besides(load: LoadLine) -> str:
+    counts = {
+        "duplicate": load.duplicates,
+        "filtered": load.filtered,
+        "quarantined": load.quarantined,
+        "rejected values": load.rejects,
+    }
+    return ", ".join(f"{number(count)} {what}" for what, count in counts.items() if count)
 
 
 def _balance(found: Status) -> Iterator[Line]:

@@ -4,26 +4,30 @@ import sys
 from threading import Lock
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
 from rich.table import Column, Table
 from rich.text import Text
 
 from loader.commands.page import Grid, Line, Page, Tone, cell
 from loader.commands.progress import done_of, rates
-from loader.commands.words import duration, visible
+from loader.commands.words import duration, visible, width
 
+SHORT = 24  # characters: columns as narrow as that never wrap, and none becomes narrower
 STYLES: dict[Tone, str] = {"plain": "", "strong": "bold", "good": "green", "bad": "bold red", "faint": "dim"}
 
 
 def colourful(page: Page, *, console: Console | None = None) -> str:
     """Return the page for the terminal of standard output: as wide as it is, without colours under NO_COLOR."""
     console = console or Console(file=sys.stdout, highlight=False)
+    watched = console.width
     with console.capture() as capture:
         for block in page:
-            console.print(
-                _table(block) if isinstance(block, Grid) else _text(block), soft_wrap=not isinstance(block, Grid)
-            )
+            if isinstance(block, Grid):
+                console.width = max(watched, _least_width(block))
+                console.print(_table(block))
+            else:
+                console.print(_text(block), soft_wrap=True)
     return capture.get()
 
 
@@ -84,9 +88,21 @@ def _text(block: str | Line) -> Text:
 
 
 def _table(grid: Grid) -> Table:
-    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1), header_style="bold")
-    for heading in grid.headings:
-        table.add_column(Text(heading), justify="right" if heading in grid.right else "left", overflow="fold")
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, header_style="bold")
+    for heading, widest in zip(grid.headings, _widths(grid), strict=True):
+        justify: JustifyMethod = "right" if heading in grid.right else "left"
+        table.add_column(
+            Text(heading), justify=justify, no_wrap=widest <= SHORT, min_width=min(widest, SHORT), overflow="fold"
+        )
     for row in grid.rows:
         table.add_row(*map(_text, row))
     return table
+
+
+def _widths(grid: Grid) -> list[int]:
+    return [max(width(cell(text).text) for text in column) for column in zip(grid.headings, *grid.rows, strict=True)]
+
+
+def _least_width(grid: Grid) -> int:
+    """Return how wide the grid is at least; a narrower terminal breaks its lines, for a cut number would be a lie."""
+    return sum(min(widest, SHORT) + 2 for widest in _widths(grid))

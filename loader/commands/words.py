@@ -69,7 +69,7 @@ def masked(text: str) -> str:
     """Return the form of a value without the value: letters as x, digits as 9, at most 24 characters.
 
     >>> masked('"Jürgen.Groß+7@example.com"')
-    '"xxxxxx.xxxx+9@xxxxxxx.xx…'
+    '"xxxxxx.xxxx+9@xxxxxxx.x…'
     """
     form = "".join(map(_masked, text[:MASKED_CHARACTERS]))
     return form + "…" if len(text) > MASKED_CHARACTERS else form

@@ -8,7 +8,7 @@ from loader.config.records import Access, Source
 
 PLACEHOLDERS = ("yyyy", "mm", "dd", "hh", "day_ms", "source")
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
-_LEDGER = "loader"  # the schema of our own tables
+_OURS = ("loader", "loader_doctor")  # the schemas of our own tables
 _SCHEMES = ("s3", "gs")
 
 
@@ -17,7 +17,7 @@ def check_source(name: str, source: Source, others: Mapping[str, Source], place:
     for key, word in (("", name), ("schema", source.schema)):
         if not _IDENTIFIER.fullmatch(word):
             raise place.error(key, f"{word!r} is no name; use small letters, digits and _, and no digit first")
-        if word == _LEDGER:
+        if word in _OURS:
             raise place.error(key, f"{word!r} is the schema of the loader's own tables; choose another name")
     for other, settings in others.items():
         if settings.schema == source.schema:

@@ -59,11 +59,16 @@ class Builder:
     names: dict[Path, str | None] = field(default_factory=dict)
     found: dict[str, Found] = field(default_factory=dict)
     groups: list[Group] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)  # columns of rows so far, but for those in the overflow
     overflow: set[str] = field(default_factory=set)
     rejects: list[Reject] = field(default_factory=list)
     discarded: int = 0
+    blanks: set[Path] = field(default_factory=set)  # paths where "" is null
     size: int = 0  # bytes of the groups
     rows: int = 0
+
+    def __post_init__(self) -> None:
+        self.blanks = text_paths(self.call) - {(key,) for key in spec.TIMES.values()}
 
     def add(self, rows: Rows, ids: dict[int, str]) -> None:
         """Take rows; `ids` has the ids of those that were sent without one."""
@@ -77,8 +82,7 @@ class Builder:
                 self._reject(group, position[remark.key], name, remark.value, remark.reason)
         self._collisions(group)
         group = self._within_limits(group)
-        for name, leaves in group.columns.items():
-            self._note(name, leaves, group.keys)
+        self.seen |= group.columns.keys()
         self.groups.append(group)
         self.rows += len(group.keys)
         self.size += sum(leaf.array.nbytes for leaves in group.columns.values() for leaf in leaves)
@@ -88,6 +92,8 @@ class Builder:
 
         `partition_at`: per row in order of the groups, the start of its file's partition in microseconds.
         """
+        for name in sorted(self.seen):
+            self._note(name, [(group.keys, group.columns[name]) for group in self.groups if name in group.columns])
         arrays: dict[str, pa.ChunkedArray] = {
             ROW: pa.chunked_array([pa.array(group.keys) for group in self.groups], pa.int64()),
             HASH: pa.chunked_array([pa.array(group.hashes) for group in self.groups], pa.int64()),
@@ -118,7 +124,7 @@ class Builder:
         for leaf in sorted(rows.leaves, key=_precedence):
             name = self._name(leaf.path)
             if name is not None:
-                columns.setdefault(name, []).append(_blank_as_null(leaf) if len(leaf.path) == 1 else leaf)
+                columns.setdefault(name, []).append(_blank_as_null(leaf) if leaf.path in self.blanks else leaf)
         return columns
 
     def _name(self, path: Path) -> str | None:
@@ -163,7 +169,7 @@ class Builder:
         if not surplus:
             return group
         for name in surplus:
-            self._note(name, group.columns[name], group.keys)
+            self._note(name, [(group.keys, group.columns[name])])
         self.overflow.update(surplus)
         columns = {name: each for name, each in group.columns.items() if name not in surplus}
         for target, is_context in ((OVERFLOW, False), (CONTEXT_OVERFLOW, True)):
@@ -176,11 +182,10 @@ class Builder:
         home = self._home(name)
         if home in self.known.closed:
             return False
-        if name in self.found and name not in self.overflow:
+        if name in self.seen:
             return True
         have = spec.system_columns(self.call).keys() | self.known.tables.get(home, {}).keys()
-        kept = self.found.keys() - self.overflow - have
-        new = sum(self._home(each) == home for each in kept)
+        new = sum(self._home(each) == home for each in self.seen - have)
         return len(have) + new < self.policy.max_columns
 
     def _refuse(self, group: Group, name: str) -> None:
@@ -203,20 +208,22 @@ class Builder:
                             self._reject(group, int(row), name, ours, "same_column")
                             break
 
-    def _note(self, name: str, leaves: Sequence[Leaf], keys: Ints) -> None:
+    def _note(self, name: str, pieces: Sequence[tuple[Ints, Sequence[Leaf]]]) -> None:
+        """Add to what is found in a column; `pieces` are keys and leaves of rows that were not noted yet."""
         if name in spec.system_columns(self.call) and name not in ("name", "category"):
             return
-        column, old = self._column(name), self.found.get(name, Found())
-        new = column is None
-        kinds = Kind(old.kinds)
-        for leaf in leaves:
-            kinds |= cast.kinds(leaf, timestamps_matter=new and not kinds & Kind.STRING)
-        valid = np.asarray(leaves[0].array.is_valid())
-        for leaf in leaves[1:]:
-            valid = valid | np.asarray(leaf.array.is_valid())
-        first = int(keys[valid].min()) if new and valid.any() else old.first
-        paths = {".".join(leaf.path) for leaf in leaves} if new else set()
-        self.found[name] = old.joined(Found(int(kinds), int(valid.sum()), first, tuple(sorted(paths)[:_MAX_SPELLINGS])))
+        old, column = self.found.get(name, Found()), self._column(name)
+        new, widens = column is None, column is not None and column.type is ColumnType.INTEGER
+        kinds, rows, first, paths = Kind(old.kinds), 0, old.first, set[str]()
+        for keys, leaves in pieces:
+            for leaf in leaves:
+                kinds |= cast.kinds(leaf, timestamps_matter=new and not kinds & Kind.STRING)
+            rows += len(keys) - _missing(leaves)
+            causes = [leaf for leaf in leaves if new or (widens and pa.types.is_floating(leaf.array.type))]
+            if causes:
+                first = min(first, _first(keys, causes))
+                paths |= {".".join(leaf.path) for leaf in causes}
+        self.found[name] = old.joined(Found(int(kinds), rows, first, tuple(sorted(paths)[:_MAX_SPELLINGS])))
 
     def _cast(self, name: str, wanted: ColumnType) -> pa.ChunkedArray:
         arrow = cast.ARROW[wanted]
@@ -268,6 +275,24 @@ def _ids(rows: Rows, missing: dict[int, str]) -> pa.Array:
         return ids
     made = [None if ids[row].is_valid else missing.pop(int(key)) for row, key in enumerate(rows.keys)]
     return pc.coalesce(ids, pa.array(made, pa.string()))
+
+
+def _missing(leaves: Sequence[Leaf]) -> int:
+    """Return how many rows have a value in none of the leaves."""
+    if len(leaves) == 1:
+        return int(leaves[0].array.null_count)
+    valid = leaves[0].array.is_valid()
+    for leaf in leaves[1:]:
+        valid = pc.or_(valid, leaf.array.is_valid())
+    return len(valid) - int(pc.sum(valid).as_py() or 0)
+
+
+def _first(keys: Ints, leaves: Sequence[Leaf]) -> int:
+    """Return the smallest key of a row with a value."""
+    return min(
+        int(keys.min() if not leaf.array.null_count else keys[np.asarray(leaf.array.is_valid())].min(initial=2**63 - 1))
+        for leaf in leaves
+    )
 
 
 def _blank_as_null(leaf: Leaf) -> Leaf:

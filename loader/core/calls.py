@@ -7,12 +7,14 @@ import re
 from dataclasses import dataclass
 
 import msgspec
+import pyarrow as pa
 
 from loader.core import spec
 
 MAX_NESTING = 500  # brackets; BigQuery's limit for JSON, and far below what native parsers survive
 _CHUNK = 256  # lines scanned again when one of a block is refused
 _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
+_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}:,]', re.DOTALL)
 _ESCAPES = re.compile(rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\(?:u0000|u[dD][89a-fA-F]..)|\\.", re.DOTALL)
 _UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
@@ -140,15 +142,15 @@ def diagnosis(line: bytes) -> str | Envelope | None:
     """
     if nesting(line) > MAX_NESTING:
         return "too_deep"
-    line = storable(line)
+    clean = storable(line)
     try:
-        value = _ANY.decode(line)
+        value = _ANY.decode(clean)
     except msgspec.DecodeError:
         return "not_json"
     if not bytes(value).startswith(b"{"):
         return "not_object"
-    keys = _OBJECT.decode(line)
-    return _envelope(keys) if "batch" in keys and "type" not in keys else _reason(keys)
+    keys = _OBJECT.decode(clean)
+    return _envelope(line, clean, keys) if "batch" in keys and "type" not in keys else _reason(keys)
 
 
 def storable(text: bytes) -> bytes:
@@ -168,28 +170,71 @@ def nesting(line: bytes) -> int:
     return deepest
 
 
-def _envelope(keys: dict[str, msgspec.Raw]) -> str | Envelope:
-    batch = bytes(keys["batch"])
-    if not batch.startswith(b"["):
+def _envelope(line: bytes, clean: bytes, keys: dict[str, msgspec.Raw]) -> str | Envelope:
+    """Return the calls of an envelope, as they were sent in `line`; `clean` is the line with storable escapes."""
+    base = pa.py_buffer(clean).address
+
+    def sent(value: msgspec.Raw) -> bytes:
+        start = pa.py_buffer(value).address - base
+        return line[start : start + len(memoryview(value))]
+
+    batch = keys["batch"]
+    if not bytes(batch).startswith(b"["):
         return "batch_not_array"
     elements = msgspec.json.decode(batch, type=list[msgspec.Raw])
     if not elements:
         return "empty_batch"
-    lent = {key: keys[key] for key in ("context", "receivedAt", "sentAt") if not _null(keys.get(key))}
-    return Envelope(tuple(_inherited(bytes(element), lent) for element in elements))
+    lent = {key: sent(keys[key]) for key in ("context", "receivedAt", "sentAt") if not _null(keys.get(key))}
+    return Envelope(tuple(_inherited(sent(element), lent) for element in elements))
 
 
-def _inherited(element: bytes, lent: dict[str, msgspec.Raw]) -> bytes:
+def _inherited(element: bytes, lent: dict[str, bytes]) -> bytes:
+    """Return an element with what the envelope lends it; two contexts are merged, the element's keys win."""
     if not lent or not element.startswith(b"{"):
         return element
-    own = _OBJECT.decode(element)
-    added = {key: value for key, value in lent.items() if _null(own.get(key))}
-    if "context" in lent and "context" not in added:
-        contexts = bytes(lent["context"]), bytes(own["context"])
-        if all(context.startswith(b"{") for context in contexts):
-            merged = _OBJECT.decode(contexts[0]) | _OBJECT.decode(contexts[1])
-            added["context"] = msgspec.Raw(msgspec.json.encode(merged))
-    return msgspec.json.encode(own | added) if added else element
+    own = [(key, value) for key, value in pairs(element) if key not in lent or value != b"null"]
+    there = dict(own)
+    if (
+        "context" in lent
+        and "context" in there
+        and all(each.startswith(b"{") for each in (lent["context"], there["context"]))
+    ):
+        ours = pairs(there["context"])
+        taken = {key for key, _ in ours}
+        merged = _object([*(each for each in pairs(lent["context"]) if each[0] not in taken), *ours])
+        own = [(key, merged if key == "context" else value) for key, value in own]
+    added = [(key, value) for key, value in lent.items() if key not in there]
+    return _object([*own, *added])
+
+
+def pairs(text: bytes) -> list[tuple[str, bytes]]:
+    """Return the keys and the JSON texts of an object's values, in order; a key may come twice."""
+    found: list[tuple[str, bytes]] = []
+    depth, key, start = 0, b"", 0
+    for token in _TOKENS.finditer(text):
+        match token[0][:1]:
+            case b"{" | b"[":
+                depth += 1
+                start = token.end() if depth == 1 else start
+            case b":" if depth == 1:
+                key, start = text[start : token.start()].strip(), token.end()
+            case b",":
+                if depth == 1:
+                    found.append((_key(key), text[start : token.start()].strip()))
+                    start = token.end()
+            case b"}" | b"]":
+                depth -= 1
+                if depth == 0 and key:
+                    found.append((_key(key), text[start : token.start()].strip()))
+    return found
+
+
+def _key(text: bytes) -> str:
+    return msgspec.json.decode(storable(text), type=str)
+
+
+def _object(members: list[tuple[str, bytes]]) -> bytes:
+    return b"{" + b",".join(msgspec.json.encode(key) + b":" + value for key, value in members) + b"}"
 
 
 def _reason(keys: dict[str, msgspec.Raw]) -> str | None:

@@ -77,7 +77,7 @@ def _below(path: Path, raw: msgspec.Raw, max_depth: int) -> Iterator[Value]:
             yield Value(path, "json", text.decode())
         case b"{":
             below = _OBJECT.decode(raw)
-            if below and (len(path) > max_depth or path[0] not in OBJECTS):
+            if path[0] not in OBJECTS or (below and len(path) > max_depth):
                 yield Value(path, "json", text.decode())
                 return
             for key, value in below.items():

@@ -9,11 +9,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from loader.core.converting import converted
 from loader.core.dialect import Dialect, literal, quoted
 from loader.core.report import BOTH, HASH, ROW, TEXT, Part
 from loader.core.schema import Columns
 from loader.core.spec import LOAD_COLUMNS, PROFILES
-from loader.core.types import MAX_EXACT, ColumnType
+from loader.core.types import ColumnType
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,22 +124,9 @@ def _value(dialect: Dialect, target: Target, name: str, staged: Staged) -> str:
         return f"CAST(NULL AS {own})"
     if kind == wanted.value or (kind == BOTH and wanted is ColumnType.TIMESTAMP):
         return f"CAST({spelled} AS {own})" if wanted is ColumnType.JSON else spelled
-    return _converted(dialect, name, kind, wanted)
-
-
-def _converted(dialect: Dialect, name: str, kind: str, wanted: ColumnType) -> str:
-    source = quoted(dialect, name + TEXT) if kind == BOTH else quoted(dialect, name)
-    if wanted is ColumnType.DOUBLE:
-        return f"CAST({source} AS {dialect.types[wanted]})"
-    text = f"CAST({source} AS VARCHAR)"
-    if kind == ColumnType.DOUBLE.value:  # a whole number is written without a fraction, as in cast.text
-        whole = f"CAST(CAST({source} AS BIGINT) AS VARCHAR)"
-        text = f"CASE WHEN abs({source}) < {MAX_EXACT} AND {source} = trunc({source}) THEN {whole} ELSE {text} END"
-    if wanted is not ColumnType.JSON:
-        return text
-    if kind in (ColumnType.STRING.value, BOTH):
-        text = f"to_json({source})"
-    return f"CAST({text} AS {dialect.types[wanted]})"
+    if kind == BOTH:
+        return converted(dialect, quoted(dialect, name + TEXT), ColumnType.STRING, wanted)
+    return converted(dialect, spelled, ColumnType(kind), wanted)
 
 
 def _time(moment: datetime) -> str:

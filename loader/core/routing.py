@@ -15,6 +15,7 @@ from loader.core.calls import Envelope, Head, Slices
 from loader.core.lines import Ints, Lines, looks_like_objects, of, split
 from loader.core.policy import Known, Policy
 from loader.core.rows import Batch
+from loader.core.schema import family
 
 # A row key: which file of the load, which line, which element of an envelope.
 _LINE_BITS, _ELEMENT_BITS = 27, 20
@@ -155,7 +156,7 @@ class Router:
         table = call.table or spec.event_table(event)
         if not self.policy.events.takes([event if kind == "track" else kind]):
             return Route(table, kind, FILTERED)
-        if self.policy.evolve != "evolve" and table not in self.known.tables:
+        if self.policy.evolve != "evolve" and not {table, family(table, kind)} <= self.known.tables.keys():
             return Route(table, kind, "table_frozen" if self.policy.evolve == "freeze" else FILTERED)
         return Route(table, kind)
 

@@ -22,7 +22,8 @@ from loader.core.lines import Ints, Lines, joined
 from loader.core.types import MAX_EXACT
 
 _CONFLICT = re.compile(r"JSON parse error: Column\((/.*)\) changed from \w+ to \w+ in row \d+", re.DOTALL)
-_CHUNK_BYTES = 512 << 10
+_NUL = re.compile(b"\0")
+_CHUNK_BYTES = 1 << 20
 _FEW = 24  # rows below which reading them one by one is cheaper than another native call
 _TEXT, _OBJECT = ord('"'), ord("{")  # first bytes of values
 _DEEP = 50  # Arrow types nested deeper than this are worth counting brackets for
@@ -203,7 +204,7 @@ def _together(native: Native) -> Rows:
 
 def _has_nul(array: pa.Array) -> bool:
     data = array.buffers()[2]
-    return data is not None and memoryview(data).tobytes().find(b"\0") >= 0
+    return data is not None and _NUL.search(data) is not None
 
 
 def _is_text(path: Path, kinds: dict[Path, int]) -> bool:

@@ -92,7 +92,19 @@ def settled(known: Tables, found: Mapping[str, TableReport], *, max_columns: int
         used = [name for name in OVERFLOW_COLUMNS if any(name in part.columns for part in report.parts)]
         columns |= {name: Column(ColumnType.JSON) for name in used}
         tables[table] = columns
-    return tables
+    return tables | _followers(known, tables)
+
+
+def _followers(known: Tables, tables: Mapping[str, Columns]) -> dict[str, dict[str, Column]]:
+    """Return the event tables outside the load whose context columns change with those of `tracks`."""
+    decided = tables.get(TRACKS, {})
+    followers = {}
+    for name, columns in known.items():
+        if name not in tables and "event_text" in columns:
+            shared = {each: decided[each] for each in columns if each.startswith(CONTEXT_PREFIX) and each in decided}
+            if any(columns[each] != column for each, column in shared.items()):
+                followers[name] = {**columns, **shared}
+    return followers
 
 
 def _grown(columns: Columns, found: Mapping[str, Found], max_columns: int) -> dict[str, Column]:

@@ -71,8 +71,9 @@ def body_column(call: Call, keys: tuple[str, ...]) -> str:
 
 
 def context_column(keys: tuple[str, ...]) -> str:
-    """Return the column of a path below `context`."""
-    return shortened(CONTEXT_PREFIX + "_".join(map(identifier, keys)))
+    """Return the column of a path below `context`; one that would be the overflow column gets a second `_`."""
+    name = CONTEXT_PREFIX + "_".join(map(identifier, keys))
+    return shortened(f"{CONTEXT_PREFIX}_{name.removeprefix(CONTEXT_PREFIX)}" if name == CONTEXT_OVERFLOW else name)
 
 
 def system_columns(call: Call) -> dict[str, ColumnType]:

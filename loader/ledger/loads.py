@@ -7,6 +7,7 @@ from typing import NamedTuple
 from loader.core.objects import File
 from loader.core.plan import Arrival, PlannedLoad
 from loader.core.report import BadFile, Counts
+from loader.core.results import TableResult
 from loader.core.timestamps import EPOCH
 from loader.core.warehouse import Row, Session
 
@@ -105,6 +106,14 @@ def claimed(session: Session, load_id: str) -> PlannedLoad:
     return PlannedLoad(load_id, tuple(arrivals))
 
 
+def claimed_file(session: Session, load_id: str, key: str) -> File | None:
+    """Return a file as a load claimed it, or None if it has none of that key."""
+    rows = session.execute(
+        "SELECT key, version, size, modified_at FROM loader.files WHERE load_id = ? AND key = ?", [load_id, key]
+    )
+    return File(*rows[0]) if rows else None
+
+
 def move(session: Session, load_id: str, state: str, *, error: str | None = None) -> None:
     """Put a load into a state."""
     session.execute(
@@ -168,25 +177,20 @@ def merged_tables(session: Session, load_id: str) -> dict[str, Row]:
     return {table: rest for table, *rest in rows}  # type: ignore[misc]  # three values
 
 
-def note_table(
-    session: Session,
-    load_id: str,
-    schema: str,
-    table: str,
-    *,
-    rows: int,
-    duplicates: int,
-    parts: int,
-    seconds: float,
-    error: str | None = None,
-) -> None:
-    """Write what a load did to a table, in place of an earlier failure."""
-    session.execute("DELETE FROM loader.load_tables WHERE load_id = ? AND table_name = ?", [load_id, table])
+def note_tables(session: Session, load_id: str, schema: str, results: Sequence[tuple[TableResult, int]]) -> None:
+    """Write what a load did to tables, each with its number of parts, in place of earlier failures."""
+    names = [each.table.removeprefix(f"{schema}.") for each, _ in results]
     session.execute(
-        "INSERT INTO loader.load_tables (load_id, schema_name, table_name, rows, duplicates, parts, seconds, error, "
-        "loaded_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, now())",
-        [load_id, schema, table, rows, duplicates, parts, seconds, error],
+        "DELETE FROM loader.load_tables WHERE load_id = ? AND error IS NOT NULL AND list_contains(?, table_name)",
+        [load_id, names],
     )
+    now = datetime.now(UTC)
+    columns = ("load_id", "schema_name", "table_name", "rows", "duplicates", "parts", "seconds", "error", "loaded_at")
+    rows = [
+        (load_id, schema, name, each.rows, each.duplicates, parts, each.seconds, each.error, now)
+        for name, (each, parts) in zip(names, results, strict=True)
+    ]
+    session.append("loader.load_tables", columns, rows)
 
 
 def moment(microseconds: int) -> datetime:

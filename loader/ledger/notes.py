@@ -10,6 +10,7 @@ from loader.core.plan import PlannedLoad
 from loader.core.report import ROW, BadFile, Found
 from loader.core.routing import place
 from loader.core.schema import AddColumn, Change, Column, CreateTable, Tables, WidenColumn
+from loader.core.types import ColumnType
 from loader.core.warehouse import Row, Session
 
 _COLUMNS = (
@@ -68,6 +69,17 @@ def note_big(session: Session, schema: str, before: Tables, after: Tables, load_
     session.append("loader.columns", _COLUMNS, rows)
 
 
+def note_retype(
+    session: Session, place: tuple[str, str, str], old: ColumnType, new: ColumnType, statement: str, now: datetime
+) -> None:
+    """Write that a person gave a column (schema, table, name) another type."""
+    session.execute(
+        "INSERT INTO loader.columns (schema_name, table_name, column_name, change, type, old_type, big, statement, "
+        "changed_at) VALUES (?, ?, ?, 'retype', ?, ?, false, ?, ?)",
+        [*place, new.value, old.value, statement, now],
+    )
+
+
 def _columns(change: Change) -> Iterable[tuple[str, Column, str | None, Found, str]]:
     match change:
         case CreateTable(_, columns, found):
@@ -120,7 +132,7 @@ def note_bad_files(session: Session, source: str, load: PlannedLoad, bad: Sequen
 
 
 def resolve(session: Session, source: str, load: PlannedLoad) -> None:
-    """Mark what earlier loads rejected and quarantined in the files of a replay as resolved: it says so anew."""
+    """Mark what earlier loads rejected and quarantined in these files as resolved: this load says it anew."""
     session.execute(
         "UPDATE loader.quarantine SET resolved_at = now() WHERE source = ? AND load_id <> ? AND resolved_at IS NULL "
         "AND list_contains(?, file)",

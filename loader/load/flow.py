@@ -7,25 +7,28 @@ found by the next run in the state it had reached, and goes on from there.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from loader.config import Config
 from loader.core import ddl
-from loader.core.plan import loads
+from loader.core.plan import Arrival, loads
 from loader.core.report import Part
 from loader.core.results import LoadResult, Progress, State, TableResult, Window
 from loader.core.schema import Tables, changes, settled, with_profiles
 from loader.core.spec import TRACKS
-from loader.core.warehouse import Warehouse
+from loader.core.warehouse import Session, Warehouse
 from loader.ledger import loads as ledger
 from loader.ledger import notes
 from loader.load.edges import Edges, open_edges, warehouse
-from loader.load.leasing import Lease, leased
+from loader.load.leasing import Lease, leased_to
 from loader.load.listing import Listing, pending
 from loader.load.merging import Merge, merge_tables
 from loader.load.runs import Manifest, Run, stored_manifest
 from loader.load.shredding import shredded
+
+Choose = Callable[[Session], Sequence[Arrival]]
 
 
 def load(config: Config, source: str, *, window: Window, replay: bool, progress: Progress) -> list[LoadResult]:
@@ -35,12 +38,28 @@ def load(config: Config, source: str, *, window: Window, replay: bool, progress:
     finds every row there already. LeaseError and WarehouseLockedError name who is in the way.
     """
     edges = open_edges(config, source)
-    with leased(edges, progress) as lease:
-        results: list[LoadResult] = []
-        blocked: set[str] = set()  # tables that a load could not merge: later loads must not overtake it
-        for run in (*_unfinished(edges, lease, progress), *_claimed(edges, lease, progress, window, replay=replay)):
-            results.append(_carried_out(run, blocked))
-    return results
+
+    def choose(session: Session) -> Sequence[Arrival]:
+        listing = pending(edges, session, window, replay=replay)
+        _tell_strays(source, listing, progress)
+        return listing.arrivals
+
+    return loaded(edges, choose, kind="replay" if replay else "load", progress=progress)
+
+
+def loaded(edges: Edges, choose: Choose, *, kind: str, progress: Progress) -> list[LoadResult]:
+    """Finish the loads that are open, then load the files that `choose` returns; return what each load did."""
+
+    def begin(opened: Warehouse, session: Session, lease: Lease) -> list[Run]:
+        claim = partial(Run, edges, lease, progress)
+        runs = [*_unfinished(session, edges, claim), *_claimed(session, edges, claim, choose(session), kind)]
+        if not runs:
+            lease.give_back(session)
+        return runs
+
+    blocked: set[str] = set()  # tables that a load could not merge: later loads must not overtake it
+    with leased_to(edges, progress, begin) as (_, runs):
+        return [_carried_out(run, blocked) for run in runs]
 
 
 def _carried_out(run: Run, blocked: set[str]) -> LoadResult:
@@ -60,35 +79,30 @@ def _carried_out(run: Run, blocked: set[str]) -> LoadResult:
     return _result(run, manifest, merged, made, conserved=conserved)
 
 
-def _unfinished(edges: Edges, lease: Lease, progress: Progress) -> Iterator[Run]:
-    """Yield the loads that an earlier run left in the middle, oldest first."""
-    with warehouse(edges.config, staging=edges.staging) as opened, opened.session() as session:
-        found = [(each, ledger.claimed(session, each.load_id)) for each in ledger.open_loads(session, edges.source)]
-    for each, planned in found:
-        progress.note(f"{edges.source}: load {each.load_id} continues from state {each.state}")
-        yield Run(edges, lease, progress, planned, each.kind, True, time.monotonic())
+def _unfinished(session: Session, edges: Edges, run: Callable[..., Run]) -> list[Run]:
+    """Return the loads that an earlier run left in the middle, oldest first."""
+    found = ledger.open_loads(session, edges.source)
+    runs = [run(ledger.claimed(session, each.load_id), each.kind, True, time.monotonic()) for each in found]
+    for each, one in zip(found, runs, strict=True):
+        one.progress.note(f"{edges.source}: load {each.load_id} continues from state {each.state}")
+    return runs
 
 
-def _claimed(edges: Edges, lease: Lease, progress: Progress, window: Window, *, replay: bool) -> Iterator[Run]:
-    """Claim new files; yield a load for each bounded share of them."""
-    kind = "replay" if replay else "load"
-    with warehouse(edges.config, staging=edges.staging) as opened, opened.session() as session:
-        lease.check(session)
-        listing = pending(edges, session, window, replay=replay)
-        _tell_strays(listing, progress)
-        attempt = ledger.attempts(session, edges.source, [each.file.key for each in listing.arrivals])
-        limit = edges.config.load.max_load_bytes
-        planned = list(loads(edges.source, listing.arrivals, max_bytes=limit, attempt=attempt))
-        for each in planned:
-            ledger.claim(session, edges.source, each, kind=kind, now=datetime.now(UTC))
+def _claimed(
+    session: Session, edges: Edges, run: Callable[..., Run], arrivals: Sequence[Arrival], kind: str
+) -> list[Run]:
+    """Claim files; return a load for each bounded share of them."""
+    attempt = ledger.attempts(session, edges.source, [each.file.key for each in arrivals])
+    planned = list(loads(edges.source, arrivals, max_bytes=edges.config.load.max_load_bytes, attempt=attempt))
     for each in planned:
-        yield Run(edges, lease, progress, each, kind, False, time.monotonic())
+        ledger.claim(session, edges.source, each, kind=kind, now=datetime.now(UTC))
+    return [run(each, kind, False, time.monotonic()) for each in planned]
 
 
-def _tell_strays(listing: Listing, progress: Progress) -> None:
+def _tell_strays(source: str, listing: Listing, progress: Progress) -> None:
     if listing.strays:
         progress.note(
-            f"{listing.strays} files do not follow the layout and are not loaded, for example {listing.stray!r}; "
+            f"{source}: {listing.strays} files do not follow the layout and are not loaded, for example {listing.stray!r}; "
             "correct `layout`, or move them"
         )
 
@@ -149,8 +163,7 @@ def _finished(run: Run, manifest: Manifest, opened: Warehouse, merged: list[Tabl
         if failed:
             ledger.move(session, load.load_id, "loading", error=f"{failed[0].table}: {failed[0].error}")
             return None
-        if run.kind == "replay":
-            notes.resolve(session, edges.source, load)
+        notes.resolve(session, edges.source, load)
         rejects = 0
         for key, voided in manifest.rejects:
             with opened.staged([_note_part(key)]) as staged:

@@ -3,17 +3,19 @@
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from loader.core.results import Progress
-from loader.core.warehouse import Session
+from loader.core.warehouse import Session, Warehouse
 from loader.errors import LeaseError, LoaderError
 from loader.ledger import leases
 from loader.load.edges import Edges, warehouse
 
+T = TypeVar("T")
 _RENEWALS = 3  # per time to live
 _POLL_SECONDS = 0.5
 
@@ -25,6 +27,7 @@ class Lease:
     source: str
     token: str
     lost: threading.Event = field(default_factory=threading.Event)
+    returned: threading.Event = field(default_factory=threading.Event)
 
     def check(self, session: Session) -> None:
         """Raise LeaseError if another load has taken over: to be called in the transaction that it guards."""
@@ -35,6 +38,14 @@ class Lease:
                 "it continues where this one stopped. A longer `lease_ttl` in [load] prevents this"
             )
 
+    def give_back(self, session: Session) -> None:
+        """Let go of the source in this transaction."""
+        leases.release(session, self.source, self.token)
+        self.returned.set()
+
+
+Begin = Callable[[Warehouse, Session, Lease], T]
+
 
 @contextmanager
 def leased(edges: Edges, progress: Progress) -> Iterator[Lease]:
@@ -42,29 +53,39 @@ def leased(edges: Edges, progress: Progress) -> Iterator[Lease]:
 
     LeaseError says who holds it.
     """
+    with leased_to(edges, progress, lambda *_: None) as (lease, _):
+        yield lease
+
+
+@contextmanager
+def leased_to(edges: Edges, progress: Progress, begin: Begin[T]) -> Iterator[tuple[Lease, T]]:
+    """Yield the source's lease as `leased` does, and what `begin` returned in the transaction that took it.
+
+    So that a load with nothing to do opens the warehouse once: `begin` may give the lease back there.
+    """
     lease = Lease(edges.source, uuid.uuid4().hex)
-    _acquire(edges, lease, progress)
+    begun = _acquired(edges, lease, progress, begin)
     stopped = threading.Event()
     keeper = threading.Thread(target=_keep, args=(edges, lease, stopped), daemon=True)
     keeper.start()
     try:
-        yield lease
+        yield lease, begun
     finally:
         stopped.set()
         keeper.join()
-        with warehouse(edges.config, staging=edges.staging) as opened, opened.session() as session:
-            leases.release(session, edges.source, lease.token)
+        if not lease.returned.is_set():
+            with warehouse(edges.config, staging=edges.staging) as opened, opened.session() as session:
+                lease.give_back(session)
 
 
-def _acquire(edges: Edges, lease: Lease, progress: Progress) -> None:
+def _acquired(edges: Edges, lease: Lease, progress: Progress, begin: Begin[T]) -> T:
     deadline = time.monotonic() + edges.config.load.lock_wait.total_seconds()
-    told = False
+    ttl, told = edges.config.load.lease_ttl, False
     while True:
         with warehouse(edges.config, staging=edges.staging) as opened, opened.session() as session:
-            ttl = edges.config.load.lease_ttl
             holder = leases.acquire(session, edges.source, lease.token, now=datetime.now(UTC), ttl=ttl)
-        if holder is None:
-            return
+            if holder is None:
+                return begin(opened, session, lease)
         if time.monotonic() > deadline:
             raise LeaseError(
                 f"source {edges.source!r} is being loaded by {holder}; wait for it, or end it: "

@@ -1,4 +1,7 @@
-"""Parts of one load → rows of the tables, one transaction per table, its ledger row inside."""
+"""Parts of one load → rows of the tables, the ledger's rows in the same transactions.
+
+A table is a transaction of its own, in principle. Small ones share one, as a commit costs more than they do.
+"""
 
 import time
 from collections.abc import Collection, Iterable
@@ -11,11 +14,14 @@ from loader.core.merge import Target
 from loader.core.report import TableReport
 from loader.core.results import Progress, TableResult
 from loader.core.schema import Tables
+from loader.core.timestamps import MAX_AT, MIN_AT
 from loader.core.warehouse import Session, Warehouse
 from loader.errors import WarehouseError
 from loader.ledger import loads
 from loader.load.leasing import Lease
 
+Table = tuple[str, TableReport]
+_MAX_ROWS, _MAX_TABLES = 60_000, 64  # of tables that share a transaction
 _PROFILE_OF = {source: table for table, (source, _, _) in spec.PROFILES.items()}
 
 
@@ -40,52 +46,74 @@ def merge_tables(
 ) -> list[TableResult]:
     """Merge each table, several at once. A table that fails is reported, and stops no other."""
 
-    def one(each: tuple[str, TableReport]) -> TableResult:
-        result = _merged(warehouse, plan, *each, lease=lease)
-        progress.advance(1)
-        return result
+    def some(batch: list[Table]) -> list[TableResult]:
+        results = _merged(warehouse, plan, batch, lease=lease)
+        progress.advance(len(batch))
+        return results
 
-    largest_first = sorted(found, key=lambda each: -sum(part.rows for part in each[1].parts))
     with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(one, largest_first))
+        return [result for results in pool.map(some, _batches(found)) for result in results]
 
 
-def _merged(warehouse: Warehouse, plan: Merge, table: str, report: TableReport, *, lease: Lease) -> TableResult:
+def _batches(found: Iterable[tuple[str, TableReport]]) -> list[list[Table]]:
+    """Return tables that share a transaction: small ones, since a commit costs as much as merging one of them."""
+    batches: list[list[Table]] = []
+    rows = _MAX_ROWS
+    for name, report in sorted(found, key=lambda each: (-_rows(each[1]), each[0])):
+        if rows + _rows(report) > _MAX_ROWS or len(batches[-1]) == _MAX_TABLES:
+            batches.append([])
+            rows = 0
+        batches[-1].append((name, report))
+        rows += _rows(report)
+    return batches
+
+
+def _rows(report: TableReport) -> int:
+    return sum(part.rows for part in report.parts)
+
+
+def _merged(warehouse: Warehouse, plan: Merge, batch: list[Table], *, lease: Lease) -> list[TableResult]:
+    """Merge tables in one transaction; where that fails, each in its own, so that only the failing one is left out."""
     began = time.monotonic()
-    name = f"{plan.schema}.{table}"
     try:
-        rows, duplicates = _merge(warehouse, plan, table, report, lease=lease, began=began)
-    except WarehouseError as error:
-        seconds = time.monotonic() - began
         with warehouse.session() as session:
-            _note(session, plan, table, report, rows=0, duplicates=0, seconds=seconds, error=str(error))
-        return TableResult(name, 0, 0, seconds, str(error))
-    return TableResult(name, rows, duplicates, time.monotonic() - began)
+            lease.check(session)
+            session.execute("CREATE OR REPLACE TEMP TABLE left_out (place BIGINT)")
+            results = [_merge(warehouse, session, plan, *each) for each in batch]
+            loads.note_tables(
+                session, plan.load_id, plan.schema, [(each, len(batch[n][1].parts)) for n, each in enumerate(results)]
+            )
+            return results
+    except WarehouseError as error:
+        if len(batch) > 1:
+            return [result for each in batch for result in _merged(warehouse, plan, [each], lease=lease)]
+        [(table, report)] = batch
+        failed = TableResult(f"{plan.schema}.{table}", 0, 0, time.monotonic() - began, str(error))
+        with warehouse.session() as session:
+            loads.note_tables(session, plan.load_id, plan.schema, [(failed, len(report.parts))])
+        return [failed]
 
 
-def _merge(
-    warehouse: Warehouse, plan: Merge, table: str, report: TableReport, *, lease: Lease, began: float
-) -> tuple[int, int]:
-    """Merge one table in one transaction; return rows added and duplicates left out."""
+def _merge(warehouse: Warehouse, session: Session, plan: Merge, table: str, report: TableReport) -> TableResult:
+    """Add the new rows of one table, inside the caller's transaction."""
+    began = time.monotonic()
     dialect, target = warehouse.dialect, _target(plan, table, report)
-    total = sum(part.rows for part in report.parts)
-    with warehouse.staged(report.parts) as staged, warehouse.session() as session:
-        lease.check(session)
+    with warehouse.staged(report.parts) as staged:
         there = _has_rows(session, target)
         keys = merge.duplicates(dialect, target, staged, table_has_rows=there)
-        session.execute(f"CREATE OR REPLACE TEMP TABLE left_out AS {keys}")
-        without = "left_out" if session.execute("SELECT count(*) FROM left_out")[0][0] else None
-        rows = int(session.execute(merge.insert(dialect, target, staged, without=without))[0][0])
-        if table in _PROFILE_OF and rows:
-            profile = _PROFILE_OF[table]
-            for sql in merge.profile(dialect, plan.schema, profile, tuple(plan.tables[profile]), plan.load_id):
-                session.execute(sql)
-        session.execute("DROP TABLE left_out")
-        _note(session, plan, table, report, rows=rows, duplicates=total - rows, seconds=time.monotonic() - began)
-    return rows, total - rows
+        some = session.execute(f"INSERT INTO left_out {keys}")[0][0]
+        rows = int(session.execute(merge.insert(dialect, target, staged, without="left_out" if some else None))[0][0])
+        if some:
+            session.execute("DELETE FROM left_out")
+    if table in _PROFILE_OF and rows:
+        profile = _PROFILE_OF[table]
+        for sql in merge.profile(dialect, plan.schema, profile, tuple(plan.tables[profile]), plan.load_id):
+            session.execute(sql)
+    return TableResult(f"{plan.schema}.{table}", rows, _rows(report) - rows, time.monotonic() - began)
 
 
 def _target(plan: Merge, table: str, report: TableReport) -> Target:
+    window = plan.window // timedelta(microseconds=1)
     system: Collection[str] = spec.system_columns(spec.CALLS[report.call]).keys()
     return Target(
         plan.schema,
@@ -93,29 +121,11 @@ def _target(plan: Merge, table: str, report: TableReport) -> Target:
         plan.tables[table],
         system,
         plan.load_id,
-        loads.moment(min(part.earliest for part in report.parts)) - plan.window,
-        loads.moment(max(part.latest for part in report.parts)) + plan.window,
+        loads.moment(max(min(part.earliest for part in report.parts) - window, MIN_AT)),
+        loads.moment(min(max(part.latest for part in report.parts) + window, MAX_AT)),
     )
 
 
 def _has_rows(session: Session, target: Target) -> bool:
     query = f'SELECT 1 FROM "{target.schema}"."{target.table}" LIMIT 1'
     return bool(session.execute(query))
-
-
-def _note(
-    session: Session,
-    plan: Merge,
-    table: str,
-    report: TableReport,
-    *,
-    rows: int,
-    duplicates: int,
-    seconds: float,
-    error: str | None = None,
-) -> None:
-    parts = len(report.parts)
-    loads.note_table(
-        session, plan.load_id, plan.schema, table,
-        rows=rows, duplicates=duplicates, parts=parts, seconds=seconds, error=error,
-    )  # fmt: skip

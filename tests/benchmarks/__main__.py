@@ -44,7 +44,7 @@ def _parsed(arguments: Sequence[str]) -> Namespace:
     parser.add_argument("--names", type=int, nargs="+", help="event names: default 60; with --memory also 2000")
     parser.add_argument("--runs", type=int, help="of each, interleaved; medians are printed (1; 5 with --fixed)")
     parser.add_argument("--workers", type=int, default=2, help="processes of this loader (2)")
-    parser.add_argument("--only", type=_words, help="some of loader-2, loader-1, dlt, dlt-tuned, duckdb; with commas")
+    parser.add_argument("--only", type=_words, help="some of loader-2, loader-1, dlt, dlt-tuned, dlt-inserts, duckdb")
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "bench", help="folder to work in (build/bench)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every run to a file")
     options = parser.parse_args(arguments)

@@ -54,8 +54,9 @@ def contestants(workers: int) -> tuple[Contestant, ...]:
     return (
         ours(workers),
         *((ours(1),) if workers != 1 else ()),
-        _dlt("dlt", "dlt", "default"),
-        _dlt("dlt-tuned", "dlt, tuned, 2 processes", "tuned"),
+        _dlt("dlt", "dlt, Parquet", "parquet"),
+        _dlt("dlt-tuned", "dlt, Parquet, tuned, 2 processes", "tuned"),
+        _dlt("dlt-inserts", "dlt, nothing set", "inserts"),
         Contestant("duckdb", "DuckDB, one raw table", _duckdb_raw, _raw_rows, _lines),
     )
 
@@ -89,9 +90,9 @@ def _rows(connection: duckdb.DuckDBPyConnection, table: str) -> int:
     return int(rows)
 
 
-def _dlt(name: str, label: str, settings: str) -> Contestant:
+def _dlt(name: str, label: str, way: str) -> Contestant:
     def command(events: Path, folder: Path) -> Sequence[str]:
-        return [sys.executable, str(PEERS / "dlt_run.py"), str(events), str(folder / DATABASE), settings]
+        return [sys.executable, str(PEERS / "dlt_run.py"), str(events), str(folder / DATABASE), way]
 
     return Contestant(name, label, command, _all_rows, _lines)
 

@@ -14,13 +14,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
-from time import monotonic, perf_counter, sleep
+from time import monotonic, perf_counter, sleep, thread_time
 
 import msgspec
 import psutil
 
 SAMPLE_SECONDS = 0.05
-SAMPLING_SHARE = 0.1  # of a core at most: where reading PSS is slow, samples are fewer
+PSS_SHARE = 0.1  # of a core at most: the kernel walks every page, about 8 ms per GB
 LEFT_BEHIND_SECONDS = 10.0  # after that a process that outlives the command is an error
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 
@@ -32,7 +32,8 @@ class Cost(msgspec.Struct, frozen=True):
     cpu_seconds: float  # user and system, of all processes
     peak_pss_bytes: int  # shared pages counted once; 0 where the system does not tell
     peak_rss_bytes: int  # shared pages counted once per process
-    samples: int
+    pss_samples: int
+    rss_samples: int
     others_cpu_seconds: float  # spent meanwhile by the rest of the machine, the sampling included
     exit_code: int
 
@@ -57,8 +58,7 @@ def _watch(command: Sequence[str]) -> Cost:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     peak, done = _Peak(), Event()
     sampler = Thread(target=_sample, args=(peak, done))
-    busy = _busy_seconds()
-    began = perf_counter()
+    busy, began = _busy_seconds(), perf_counter()
     pid = os.posix_spawnp(command[0], list(command), os.environ)
     sampler.start()
     try:
@@ -68,14 +68,14 @@ def _watch(command: Sequence[str]) -> Cost:
         done.set()
         sampler.join()
     _reap_the_rest()
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_seconds = used.ru_utime + used.ru_stime
+    cpu_seconds = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])  # user, system
     return Cost(
         wall_seconds=wall_seconds,
         cpu_seconds=cpu_seconds,
         peak_pss_bytes=peak.pss_bytes,
         peak_rss_bytes=peak.rss_bytes,
-        samples=peak.samples,
+        pss_samples=peak.pss_samples,
+        rss_samples=peak.rss_samples,
         others_cpu_seconds=max(0.0, _busy_seconds() - busy - cpu_seconds),
         exit_code=os.waitstatus_to_exitcode(status),
     )
@@ -105,34 +105,39 @@ def _reap_the_rest() -> None:
 
 
 class _Peak:
-    """The largest sums seen so far."""
+    """The largest sums seen so far, and how often they were looked for."""
 
     def __init__(self) -> None:
-        self.pss_bytes = self.rss_bytes = self.samples = 0
-
-    def see(self, pss_bytes: int, rss_bytes: int) -> None:
-        self.pss_bytes = max(self.pss_bytes, pss_bytes)
-        self.rss_bytes = max(self.rss_bytes, rss_bytes)
-        self.samples += 1
+        self.pss_bytes = self.rss_bytes = self.pss_samples = self.rss_samples = 0
 
 
 def _sample(peak: _Peak, done: Event) -> None:
-    """Look at the memory of all descendants of this process until `done`."""
-    me = psutil.Process()
+    """Look at the memory of all descendants of this process until `done`: RSS every time, PSS when there is time."""
+    me, pss_due_at = psutil.Process(), 0.0
     while not done.is_set():
-        began = perf_counter()
-        found = [_memory(process) for process in me.children(recursive=True)]
-        peak.see(sum(pss for pss, _ in found), sum(rss for _, rss in found))
-        done.wait(max(SAMPLE_SECONDS, (perf_counter() - began) / SAMPLING_SHARE))
+        tree = me.children(recursive=True)
+        peak.rss_bytes = max(peak.rss_bytes, sum(map(_rss_bytes, tree)))
+        peak.rss_samples += 1
+        if perf_counter() >= pss_due_at:
+            began = thread_time()
+            peak.pss_bytes = max(peak.pss_bytes, sum(map(_pss_bytes, tree)))
+            peak.pss_samples += 1
+            pss_due_at = perf_counter() + (thread_time() - began) / PSS_SHARE
+        done.wait(SAMPLE_SECONDS)
 
 
-def _memory(process: psutil.Process) -> tuple[int, int]:
-    """Return the PSS and RSS of a process in bytes; nothing if it is gone."""
+def _rss_bytes(process: psutil.Process) -> int:
     try:
-        found = process.memory_full_info()
-    except psutil.Error:
-        return 0, 0
-    return getattr(found, "pss", 0), found.rss
+        return int(process.memory_info().rss)
+    except psutil.Error:  # it is gone
+        return 0
+
+
+def _pss_bytes(process: psutil.Process) -> int:
+    try:
+        return int(getattr(process.memory_full_info(), "pss", 0))
+    except psutil.Error:  # it is gone
+        return 0
 
 
 def _busy_seconds() -> float:

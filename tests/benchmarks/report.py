@@ -123,10 +123,10 @@ def _ratios(found: Sequence[Measured]) -> Iterable[str]:
     ours = next((one for one in found if one.name.startswith("loader")), None)
     if ours is None:
         return
-    for peer in ("dlt", "dlt-tuned", "duckdb"):
-        if peer in by_name:
-            ratio = ours.per_cpu_second / by_name[peer].per_cpu_second
-            yield f"- events per CPU-second, {ours.label} to {by_name[peer].label}: {ratio:.1f}×"
+    for peer in found:
+        if not peer.name.startswith("loader"):
+            ratio = ours.per_cpu_second / peer.per_cpu_second
+            yield f"- events per CPU-second, {ours.label} to {peer.label}: {ratio:.1f}×"
     if ours.name != "loader-1" and "loader-1" in by_name:
         yield f"- wall time, 1 worker to {ours.label}: {by_name['loader-1'].wall_seconds / ours.wall_seconds:.2f}×"
 

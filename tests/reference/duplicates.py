@@ -15,7 +15,7 @@ def new_rows(drafted: Sequence[DraftedRow], existing: Sequence[Row], window: tim
     for draft, row in drafted:
         if draft.id not in first or draft.rank < first[draft.id][0].rank:
             first[draft.id] = draft, row
-    times = sorted(draft.received_at for draft, _ in first.values())
+    times = sorted(draft.received_at for draft, _ in drafted)
     there = {row["id"] for row in existing if times and _within(row, times[0], times[-1], window)}
     return [row for key, (_, row) in first.items() if key not in there]
 

@@ -1,7 +1,11 @@
-"""dlt to DuckDB, as its users run it: one resource over all files, a table per event name, appended, default settings.
+"""dlt to DuckDB, as its users run it: one resource over all files, a table per event name, appended, usual settings.
 
-Lines are parsed as dlt's own `read_jsonl` does it: with orjson, a thousand to a batch. `tuned` sets what dlt's page on
-performance advises (dlthub.com/docs/reference/performance): smaller buffers, rotated files, two normalize processes.
+Lines are parsed as dlt's own `read_jsonl` does it: with orjson, a thousand to a batch. Three ways (argument 3):
+- `parquet`: Parquet instead of INSERT statements, as its page on DuckDB advises where pyarrow is installed
+  (dlthub.com/docs/0.5.4/dlt-ecosystem/destinations/duckdb, read 2026-11-21); all else as it comes;
+- `tuned`: that, with what its page on performance names (dlthub.com/docs/reference/performance, read 2026-11-21):
+  smaller buffers, rotated files, two normalize processes;
+- `inserts`: INSERT statements, what it does with DuckDB if nothing is set: far slower and larger.
 """
 
 import gzip
@@ -16,11 +20,10 @@ import dlt
 from dlt.common.json import json
 
 BATCH_EVENTS = 1_000
-COMMON = {"RUNTIME__DLTHUB_TELEMETRY": "false"}
 SETTINGS = {
-    "default": COMMON,
+    "inserts": {},
+    "parquet": {},
     "tuned": {
-        **COMMON,
         "DATA_WRITER__BUFFER_MAX_ITEMS": "500",  # the default, 5,000 per table, was slower
         "DATA_WRITER__FILE_MAX_ITEMS": "20000",  # one file is normalized by one process
         "NORMALIZE__WORKERS": "2",
@@ -28,16 +31,17 @@ SETTINGS = {
 }
 
 
-def main(events: Path, database: Path, settings: str) -> None:
+def main(events: Path, database: Path, way: str) -> None:
     """Append all files below `events` to a new database file; dlt works in the folder of that file."""
-    os.environ.update(SETTINGS[settings])
+    os.environ.update({"RUNTIME__DLTHUB_TELEMETRY": "false", **SETTINGS[way]})
     pipeline = dlt.pipeline(
         pipeline_name="benchmark",
         pipelines_dir=str(database.parent / "pipelines"),
         destination=dlt.destinations.duckdb(str(database)),
         dataset_name="web",
     )
-    pipeline.run(dlt.resource(_batches(events), name="events", table_name=_table, write_disposition="append"))
+    resource = dlt.resource(_batches(events), name="events", table_name=_table, write_disposition="append")
+    pipeline.run(resource, loader_file_format="insert_values" if way == "inserts" else "parquet")
 
 
 def _batches(events: Path) -> Iterator[list[dict[str, Any]]]:

@@ -1,0 +1,115 @@
+"""What a load asks of a warehouse, tried in a schema of its own: create, alter, load, merge, drop."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+
+from loader.core import ddl, merge
+from loader.core.dialect import quoted
+from loader.core.merge import Target
+from loader.core.objects import Store
+from loader.core.parts import encoded
+from loader.core.report import HASH, ROW, Found, Part
+from loader.core.schema import AddColumn, Column, CreateTable, WidenColumn
+from loader.core.timestamps import MICROSECONDS
+from loader.core.types import ColumnType
+from loader.core.warehouse import Warehouse
+from loader.errors import LoaderError, WarehouseError
+
+SCRATCH = "loader_doctor"
+_TEXT, _TIME = Column(ColumnType.STRING), Column(ColumnType.TIMESTAMP)
+_SYSTEM = {"id": _TEXT, "received_at": _TIME}
+_COLUMNS = {**_SYSTEM, "loaded_at": _TIME, "load_id": _TEXT, "total": Column(ColumnType.INTEGER)}
+_AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A table that nobody else has, and a part for it in staging."""
+
+    opened: Warehouse
+    staging: Store
+    table: str
+
+    @property
+    def key(self) -> str:
+        """Where the part is."""
+        return f"doctor/{self.table}.parquet"
+
+    def create(self) -> str:
+        """Make the schema and the table."""
+        with self.opened.session() as session:
+            session.execute(ddl.create_schema(self.opened.dialect, SCRATCH))
+            session.execute(ddl.statement(self.opened.dialect, SCRATCH, CreateTable(self.table, _COLUMNS, {})))
+        return f"{SCRATCH}.{self.table}"
+
+    def alter(self) -> str:
+        """Add a column, and widen one."""
+        widen = WidenColumn(self.table, "total", ColumnType.INTEGER, ColumnType.DOUBLE, Found())
+        with self.opened.session() as session:
+            for change in (AddColumn(self.table, "coupon", ColumnType.JSON, Found()), widen):
+                session.execute(ddl.statement(self.opened.dialect, SCRATCH, change))
+        return "a column added, another widened"
+
+    def load(self) -> str:
+        """Merge a part of two rows, of which none is there."""
+        self.staging.write(self.key, memoryview(encoded(_part())))
+        return f"{self._merged(expected=2)} rows"
+
+    def merge(self) -> str:
+        """Merge it again: both rows are there."""
+        return f"{self._merged(expected=0)} rows more from the same part"
+
+    def drop(self) -> str:
+        """Remove the table, and the schema if nothing else is in it. Twice is fine."""
+        dialect = self.opened.dialect
+        with self.opened.session() as session:
+            session.execute(f"DROP TABLE IF EXISTS {quoted(dialect, SCRATCH, self.table)}")
+        if not self.opened.describe(SCRATCH):
+            with self.opened.session() as session:
+                session.execute(f"DROP SCHEMA IF EXISTS {quoted(dialect, SCRATCH)}")
+        return "nothing is left"
+
+    def _merged(self, *, expected: int) -> int:
+        dialect, far = self.opened.dialect, timedelta(days=1)
+        columns = {**_COLUMNS, "coupon": Column(ColumnType.JSON), "total": Column(ColumnType.DOUBLE)}
+        target = Target(SCRATCH, self.table, columns, _SYSTEM, "doctor", _AT - far, _AT + far)
+        part = Part(self.key, 2, 0, {"total": "integer", "coupon": "json"})
+        with self.opened.staged([part]) as staged, self.opened.session() as session:
+            keys = merge.duplicates(dialect, target, staged, table_has_rows=True)
+            session.execute(f"CREATE OR REPLACE TEMP TABLE left_out AS {keys}")
+            rows = int(session.execute(merge.insert(dialect, target, staged, without="left_out"))[0][0])
+            session.execute("DROP TABLE left_out")
+        if rows != expected:
+            raise WarehouseError(f"{SCRATCH}.{self.table}: {rows} rows were added, expected {expected}")
+        return rows
+
+
+@contextmanager
+def probe(opened: Warehouse, staging: Store) -> Iterator[Probe]:
+    """Yield a probe; what it made is gone when the block ends."""
+    found = Probe(opened, staging, f"probe_{uuid.uuid4().hex[:12]}")
+    try:
+        yield found
+    finally:
+        with suppress(LoaderError):
+            found.drop()
+        with suppress(LoaderError):
+            staging.delete([found.key])
+
+
+def _part() -> pa.Table:
+    return pa.table(
+        {
+            ROW: pa.array([1, 2], pa.int64()),
+            HASH: pa.array([1, 2], pa.int64()),
+            "id": ["a", "b"],
+            "received_at": pa.array([_AT, _AT], MICROSECONDS),
+            "total": pa.array([12, None], pa.int64()),
+            "coupon": ['["SPRING"]', None],
+        }
+    )

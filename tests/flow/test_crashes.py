@@ -1,0 +1,204 @@
+"""Kill -9 at every step and at any instant, the real command; run again: the tables are those of an undisturbed load.
+
+The killed loads read the same files as the undisturbed one, so even the names of the loads must agree.
+"""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import psutil
+import pytest
+from flow import harness
+
+from loader.config import Config
+from loader.core.synthetic import Shape, files
+
+SHAPE = Shape(events=20_000, event_names=4, files=6, dirty=0.01, conflicts=0.01, duplicates=0.03, batches=0.02, seed=3)
+LOAD = 'workers = 2\nmax_load_bytes = "12MB"\nshard_bytes = "6MB"'  # two loads, of two shards each
+INSTANTS, KILLS = 24, 4  # at random, and how many of them one project suffers
+PATIENCE_SECONDS = 60.0
+
+
+class Undisturbed:
+    """What the tables and the ledger hold when nobody interferes, and how long that takes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.events = folder / "events"
+        self.config = made(folder / "undisturbed", self.events)
+        for key, content in files(SHAPE):
+            path = self.events / key
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        began = time.monotonic()
+        harness.command(self.config, code=0)
+        self.seconds = time.monotonic() - began
+        self.found = found(self.config)
+
+
+def made(folder: Path, events: Path) -> Config:
+    config = harness.project(folder, load=LOAD)
+    settings = (folder / "loader.toml").read_text().replace('url = "events"', f'url = "{events}"')
+    (folder / "loader.toml").write_text(settings)
+    return config
+
+
+def found(config: Config) -> tuple[Any, ...]:
+    return harness.fingerprints(config), harness.rejects(config), harness.quarantine(config), harness.sums(config)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    return Undisturbed(tmp_path_factory.mktemp("crashes"))
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """Kill the whole group, if it is still there: command, fork server and workers."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def killed_when(config: Config, reached: Callable[[], bool]) -> bool:
+    """Start a load and kill it when something is reached; return False if the load was done before."""
+    process = harness.start(config)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while process.poll() is None:
+        if reached():
+            kill(process)
+            return True
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    output, said = process.communicate()
+    assert process.returncode == 0, (output, said)
+    return False
+
+
+def assert_as_undisturbed(config: Config, undisturbed: Undisturbed) -> None:
+    harness.command(config, code=0)
+    assert harness.command(config, code=0) == ""
+    tables, *rest = found(config)
+    assert tables.keys() == undisturbed.found[0].keys()
+    assert [name for name in tables if tables[name] != undisturbed.found[0][name]] == []
+    assert rest == list(undisturbed.found[1:])
+    harness.assert_settled(config)
+    assert not Path(f"{config.warehouse.path}.wal").exists()
+
+
+def test_killed_at_any_instant(undisturbed: Undisturbed, tmp_path: Path) -> None:
+    rng = Random(4)
+    instants = [undisturbed.seconds * (turn + rng.random()) / INSTANTS for turn in range(INSTANTS)]
+    rng.shuffle(instants)
+    projects = count()
+    config, kills, killed = made(tmp_path / f"{next(projects)}", undisturbed.events), 0, 0
+    for instant in instants:
+        until = time.monotonic() + instant
+        unfinished = killed_when(config, lambda until=until: time.monotonic() > until)  # type: ignore[misc]
+        killed += unfinished
+        kills += 1
+        if not unfinished or kills == KILLS:
+            assert_as_undisturbed(config, undisturbed)
+            config, kills = made(tmp_path / f"{next(projects)}", undisturbed.events), 0
+    assert killed > INSTANTS // 2
+
+
+def staged(config: Config, pattern: str) -> Callable[[], list[Path]]:
+    folder = Path(config.staging.url)
+    return lambda: [path for path in folder.rglob(pattern) if not path.name.startswith(".")]
+
+
+def first_seen(config: Config, pattern: str) -> Callable[[], bool]:
+    seen = staged(config, pattern)
+    return lambda: bool(seen())
+
+
+def gone_again(config: Config, pattern: str) -> Callable[[], bool]:
+    """Tell when there are fewer such objects than there were."""
+    seen, most = staged(config, pattern), [0]
+
+    def fewer() -> bool:
+        now = len(seen())
+        most[0] = max(most[0], now)
+        return now < most[0]
+
+    return fewer
+
+
+def written_after(config: Config, pattern: str, times: int) -> Callable[[], bool]:
+    """Tell when, with such an object there, the warehouse's log was written to so many times."""
+    seen, log, sizes = staged(config, pattern), Path(f"{config.warehouse.path}.wal"), set()
+
+    def enough() -> bool:
+        if not seen():
+            return False
+        if log.exists():
+            sizes.add(log.stat().st_size)
+        return len(sizes) > times
+
+    return enough
+
+
+BOUNDARIES: dict[str, Callable[[Config], Callable[[], bool]]] = {
+    "the ledger is made": lambda config: lambda: Path(config.warehouse.path).exists(),
+    "the first part is there": lambda config: first_seen(config, "*.parquet"),
+    "the first report is there": lambda config: first_seen(config, "first-*.json"),
+    "a second round begins": lambda config: first_seen(config, "again"),
+    "the manifest is there": lambda config: first_seen(config, "manifest.json"),
+    "the tables are being made": lambda config: written_after(config, "manifest.json", 1),
+    "the first table is merged": lambda config: written_after(config, "manifest.json", 3),
+    "some tables are merged": lambda config: written_after(config, "manifest.json", 8),
+    "the parts are being deleted": lambda config: gone_again(config, "*.parquet"),
+    "the manifest is deleted": lambda config: gone_again(config, "manifest.json"),
+}
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_killed_at_a_boundary(boundary: str, undisturbed: Undisturbed, tmp_path: Path) -> None:
+    config = made(tmp_path, undisturbed.events)
+    assert killed_when(config, BOUNDARIES[boundary](config)) or boundary == "a second round begins"
+    assert_as_undisturbed(config, undisturbed)
+
+
+def workers(process: subprocess.Popen[str]) -> Iterator[psutil.Process]:
+    """Yield the processes that the fork server has started."""
+    for child in psutil.Process(process.pid).children():
+        yield from child.children()
+
+
+def test_a_killed_worker_ends_the_run_with_a_message_and_the_next_run_continues(
+    undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    config = made(tmp_path, undisturbed.events)
+    process = harness.start(config)
+    seen = staged(config, "*.parquet")
+    while not seen():
+        assert process.poll() is None
+        time.sleep(0.001)
+    [victim, _] = workers(process)
+    victim.kill()
+    _, said = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 1
+    assert "a worker process died" in said
+    assert "run again" in said
+    assert "Traceback" not in said
+    assert harness.query(config, "SELECT * FROM loader.leases") == []
+    assert_as_undisturbed(config, undisturbed)
+
+
+def test_an_interrupted_load_says_so_and_the_next_run_continues(undisturbed: Undisturbed, tmp_path: Path) -> None:
+    config = made(tmp_path, undisturbed.events)
+    process = harness.start(config)
+    while not staged(config, "*.parquet")():
+        assert process.poll() is None
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    _, said = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 130
+    assert "interrupted" in said
+    assert "Traceback" not in said
+    assert_as_undisturbed(config, undisturbed)
