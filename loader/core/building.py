@@ -4,26 +4,25 @@ A builder gathers the rows of one table in one shard, and turns them into parts.
 are known; a new column's type is decided by all that the builder has seen when the part is made.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loader.core import cast, spec
+from loader.core import cast, spec, system
 from loader.core.leaves import Leaf, Path, Rows
 from loader.core.lines import Ints
 from loader.core.overflow import folded
 from loader.core.policy import Known, Policy
-from loader.core.report import BOTH, HASH, ROW, TEXT, Found
+from loader.core.rejects import Reject, as_sent
+from loader.core.report import BOTH, HASH, MIXED, ROW, TEXT, Found
 from loader.core.schema import OVERFLOW_COLUMNS, Column, family, widened
 from loader.core.spec import CONTEXT_OVERFLOW, OVERFLOW, Call
-from loader.core.timestamps import MICROSECONDS, corrected
 from loader.core.types import ColumnType, Kind, column_type
 
-_ID = ("messageId",)
+_STRINGS = Kind.STRING | Kind.TIMESTAMP
 _MAX_SPELLINGS = 8
 
 
@@ -35,17 +34,6 @@ class Group:
     hashes: Ints
     ids: pa.Array
     columns: dict[str, list[Leaf]]
-
-
-class Reject(NamedTuple):
-    """A value that its column does not hold."""
-
-    key: int  # of the row
-    table: str
-    id: str  # of the row
-    column: str
-    value: str  # JSON text
-    reason: str
 
 
 @dataclass(slots=True)
@@ -68,16 +56,16 @@ class Builder:
     rows: int = 0
 
     def __post_init__(self) -> None:
-        self.blanks = text_paths(self.call) - {(key,) for key in spec.TIMES.values()}
+        self.blanks = system.text_paths(self.call) - {(key,) for key in spec.TIMES.values()}
 
     def add(self, rows: Rows, ids: dict[int, str]) -> None:
         """Take rows; `ids` has the ids of those that were sent without one."""
         if not len(rows.keys):
             return
-        group = Group(rows.keys, rows.hashes, _ids(rows, ids), self._columns(rows))
+        group = Group(rows.keys, rows.hashes, system.ids(rows, ids), self._columns(rows))
         position = {int(key): row for row, key in enumerate(rows.keys)} if rows.remarks else {}
         for remark in rows.remarks:
-            name = "id" if remark.path == _ID else self._name(remark.path)
+            name = "id" if remark.path == system.ID else self._name(remark.path)
             if name is not None:
                 self._reject(group, position[remark.key], name, remark.value, remark.reason)
         self._collisions(group)
@@ -100,7 +88,7 @@ class Builder:
             "id": pa.chunked_array([group.ids for group in self.groups], pa.string()),
         }
         times = {name: self._cast(name, ColumnType.TIMESTAMP) for name in spec.TIMES}
-        arrays |= _completed(times, partition_at)
+        arrays |= system.completed(times, partition_at)
         for name in ("anonymous_id", "user_id", *self.call.texts):
             arrays[name] = self._cast(name, ColumnType.STRING)
         if self.call.type == "track":
@@ -109,15 +97,18 @@ class Builder:
         for name in self._own_columns():
             kind = self._type(name)
             arrays[name], types[name] = self._cast(name, kind), kind.value
-            if kind is ColumnType.TIMESTAMP and self._column(name) is None:
+            if self._column(name) is None and kind is ColumnType.TIMESTAMP:
                 arrays[name + TEXT], types[name] = self._cast(name, ColumnType.STRING), BOTH
+            elif kind is ColumnType.STRING and self.found[name].kinds & ~_STRINGS:
+                types[name] = MIXED
         self.groups, self.rows, self.size = [], 0, 0
+        self.rejects = as_sent(self.rejects)
         return pa.table(arrays), types
 
     def _own_columns(self) -> list[str]:
         """Return the columns of the gathered rows that are not system columns, in order of their names."""
-        system = spec.system_columns(self.call)
-        return sorted({name for group in self.groups for name in group.columns if name not in system})
+        fixed = spec.system_columns(self.call)
+        return sorted({name for group in self.groups for name in group.columns if name not in fixed})
 
     def _columns(self, rows: Rows) -> dict[str, list[Leaf]]:
         columns: dict[str, list[Leaf]] = {}
@@ -159,8 +150,8 @@ class Builder:
 
     def _within_limits(self, group: Group) -> Group:
         """Return the group without columns that the table does not take: rejected, dropped or in the overflow."""
-        system = spec.system_columns(self.call)
-        unknown = [name for name in group.columns if name not in system and self._column(name) is None]
+        fixed = spec.system_columns(self.call)
+        unknown = [name for name in group.columns if name not in fixed and self._column(name) is None]
         if self.policy.evolve != "evolve":
             for name in unknown:
                 self._refuse(group, name)
@@ -200,13 +191,16 @@ class Builder:
     def _collisions(self, group: Group) -> None:
         """Reject the values that share a column with another value in their row, unless the two are equal."""
         for name, leaves in group.columns.items():
-            for index, leaf in enumerate(leaves[1:], start=1):
-                for before in leaves[:index]:
-                    for row in np.flatnonzero(np.asarray(pc.and_(before.array.is_valid(), leaf.array.is_valid()))):
-                        theirs, ours = cast.json_text(before, int(row)), cast.json_text(leaf, int(row))
-                        if not cast.same_json(theirs, ours):
-                            self._reject(group, int(row), name, ours, "same_column")
-                            break
+            if len(leaves) == 1:
+                continue
+            winner = np.full(len(group.keys), -1)
+            for index, leaf in enumerate(leaves):
+                valid = np.asarray(leaf.array.is_valid())
+                for row in np.flatnonzero(valid & (winner >= 0)).tolist():
+                    theirs, ours = cast.json_text(leaves[winner[row]], row), cast.json_text(leaf, row)
+                    if not cast.same_json(theirs, ours):
+                        self._reject(group, row, name, ours, "same_column")
+                winner[valid & (winner < 0)] = index
 
     def _note(self, name: str, pieces: Sequence[tuple[Ints, Sequence[Leaf]]]) -> None:
         """Add to what is found in a column; `pieces` are keys and leaves of rows that were not noted yet."""
@@ -251,30 +245,8 @@ class Builder:
         self.rejects.append(Reject(int(group.keys[row]), self.table, group.ids[row].as_py(), column, value, reason))
 
 
-def roots(call: Call) -> tuple[str, ...]:
-    """Return the top-level keys of a call that hold its columns."""
-    texts = tuple(key for key in call.texts.values() if key)
-    body = (call.body,) if call.body else ()
-    return ("messageId", "anonymousId", "userId", *spec.TIMES.values(), *texts, "context", *body)
-
-
-def text_paths(call: Call) -> set[Path]:
-    """Return the paths that hold strings in every call, whatever these look like."""
-    return {(key,) for key in roots(call) if key not in ("context", call.body)}
-
-
 def _precedence(leaf: Leaf) -> tuple[bool, Path]:
     return len(leaf.path) > 1, leaf.path  # the call's own `name` before that of its properties
-
-
-def _ids(rows: Rows, missing: dict[int, str]) -> pa.Array:
-    sent = [leaf.array for leaf in rows.leaves if leaf.path == _ID]
-    ids = sent[0] if sent else pa.nulls(len(rows.keys), pa.string())
-    ids = pc.if_else(pc.equal(ids, ""), None, ids) if pc.any(pc.equal(ids, "")).as_py() else ids
-    if not ids.null_count:
-        return ids
-    made = [None if ids[row].is_valid else missing.pop(int(key)) for row, key in enumerate(rows.keys)]
-    return pc.coalesce(ids, pa.array(made, pa.string()))
 
 
 def _missing(leaves: Sequence[Leaf]) -> int:
@@ -300,15 +272,3 @@ def _blank_as_null(leaf: Leaf) -> Leaf:
         return leaf
     blank = pc.equal(leaf.array, "")
     return Leaf(leaf.path, pc.if_else(blank, None, leaf.array)) if pc.any(blank).as_py() else leaf
-
-
-def _completed(times: dict[str, pa.ChunkedArray], partition_at: Ints) -> Iterator[tuple[str, pa.Array]]:
-    """Yield the four system times, with `received_at` and `timestamp` filled where they were not sent."""
-    start = pa.array(partition_at).cast(MICROSECONDS)
-    arrays = {name: each.combine_chunks() for name, each in times.items()}
-    received = pc.coalesce(arrays["received_at"], start) if arrays["received_at"].null_count else arrays["received_at"]
-    arrays["received_at"] = received
-    if arrays["timestamp"].null_count:
-        computed = corrected(received, arrays["sent_at"], arrays["original_timestamp"])
-        arrays["timestamp"] = pc.coalesce(arrays["timestamp"], computed)
-    yield from arrays.items()

@@ -4,6 +4,7 @@ One native scan reads the few fields that decide. Only lines that it refuses are
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -98,10 +99,10 @@ class Slices(msgspec.Struct, frozen=True):
 
 def _scanned(data: bytes | memoryview, count: int) -> list[Head | None] | None:
     try:
-        found: list[Head | None] = _HEADS.decode_lines(data)
+        found: Sequence[Head] = _HEADS.decode_lines(data)
     except (msgspec.DecodeError, RecursionError):
         return None
-    return found if len(found) == count else None
+    return list(found) if len(found) == count else None
 
 
 def head(line: bytes | memoryview) -> Head | None:
@@ -116,7 +117,7 @@ def essentials(line: bytes) -> Head:
     """Return the head of an event whose other fields need not be what the spec says."""
     keys = _OBJECT.decode(line)
     wanted = ("type", "event", "messageId", "userId", "anonymousId", "groupId", "previousId")
-    return Head(**{key: _string(keys.get(key)) for key in wanted})
+    return msgspec.convert({key: _string(keys.get(key)) for key in wanted}, Head)
 
 
 def objection(head: Head) -> str | None:
@@ -244,8 +245,10 @@ def _reason(keys: dict[str, msgspec.Raw]) -> str | None:
     call = spec.CALLS.get(kind.lower())
     if call is None:
         return "unknown_type"
-    body = ((call.body, b"{", f"{call.body}_not_object"),) if call.body else ()
-    for key, first, reason in (*_SHAPES, *body):
+    shapes: list[tuple[str, bytes, str]] = list(_SHAPES)
+    if call.body:
+        shapes.append((call.body, b"{", f"{call.body}_not_object"))
+    for key, first, reason in shapes:
         if not _null(keys.get(key)) and not bytes(keys[key]).startswith(first):
             return reason
     if call.type in _REQUIRED:
@@ -266,4 +269,7 @@ def _null(value: msgspec.Raw | None) -> bool:
 
 def _string(value: msgspec.Raw | None) -> str | None:
     text = b"" if value is None else bytes(value)
-    return msgspec.json.decode(text, type=str) if text.startswith(b'"') else None
+    if not text.startswith(b'"'):
+        return None
+    string: str = msgspec.json.decode(text, type=str)
+    return string

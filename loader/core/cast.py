@@ -39,7 +39,7 @@ def kinds(leaf: Leaf, *, timestamps_matter: bool) -> Kind:
         return Kind.NONE
     kind = leaf.array.type
     if leaf.json:
-        return Kind.JSON
+        return Kind.DIGITS if leaf.digits else Kind.JSON
     if pa.types.is_boolean(kind):
         return Kind.BOOLEAN
     if pa.types.is_floating(kind):
@@ -115,7 +115,7 @@ def _has_specials(texts: pa.Array) -> bool:
 
 
 def _one_by_one(leaf: Leaf, wanted: ColumnType) -> tuple[pa.Array, list[int]]:
-    if leaf.json and wanted is not ColumnType.STRING:
+    if leaf.json and not leaf.digits and wanted is not ColumnType.STRING:
         return pa.nulls(len(leaf.array), ARROW[wanted]), np.flatnonzero(np.asarray(leaf.array.is_valid())).tolist()
     convert = _CASTS[wanted]
     sent = leaf.array.to_pylist()

@@ -62,7 +62,7 @@ def _gunzipped(chunks: Iterator[bytes]) -> Iterator[bytes]:
                 begun = True
                 yield member.decompress(data, _STEP)
                 data = member.unused_data if member.eof else member.unconsumed_tail
-    except isal_zlib.error as error:
+    except isal_zlib.error as error:  # type: ignore[misc]  # an exception class that the stubs do not know
         raise CorruptFileError("corrupt_gzip", f"gzip data is damaged: {error}") from error
     if begun and not member.eof:
         raise CorruptFileError("truncated_gzip", "gzip data ends before its end mark; the upload was cut short")

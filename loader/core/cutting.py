@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -37,7 +38,7 @@ def blanked(lines: Lines, path: Path) -> Lines:
     base = lines.data.address
     for value in _found(lines, path):
         text = memoryview(value)
-        if text[:1] == b"[":
+        if bytes(text[:1]) == b"[":
             start = pa.py_buffer(value).address - base
             changed[start : start + len(text)] = b"[]".ljust(len(text))
     return Lines(pa.py_buffer(bytes(changed)), lines.offsets)
@@ -49,7 +50,7 @@ def _found(lines: Lines, path: Path) -> Iterable[msgspec.Raw]:
         return _values(_decoder((path,)).decode_lines(memoryview(lines.data)), path)
     except msgspec.ValidationError:
         data, offsets = memoryview(lines.data), lines.offsets.tolist()
-        return [_one(data[start:stop], path) for start, stop in zip(offsets, offsets[1:], strict=False)]
+        return [_one(data[start:stop], path) for start, stop in pairwise(offsets)]
 
 
 def _one(line: memoryview, path: Path) -> msgspec.Raw:

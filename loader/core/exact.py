@@ -25,7 +25,7 @@ _ARROW = {"boolean": pa.bool_(), "integer": pa.int64(), "double": pa.float64(), 
 
 
 class Value(NamedTuple):
-    """A value that is no object to walk: `kind` is boolean, integer, double, string or json."""
+    """A value that is no object to walk: `kind` is boolean, integer, double, string, json or digits."""
 
     path: Path
     kind: str
@@ -46,7 +46,7 @@ def rows(lines: Lines, keys: Ints, hashes: Ints, roots: Sequence[str], max_depth
         clean = storable(line)
         values.append(list(_walk(clean, roots, max_depth)))
         key = int(keys[index])
-        remarks += [Remark(key, *each) for each in _repeated(clean, roots, max_depth)]
+        remarks += [Remark(key, *each) for each in _repeated(line, roots, max_depth)]
         if clean is not line:
             remarks += [Remark(key, *each) for each in _unstorable(line, clean, roots, max_depth)]
     if deep:
@@ -87,12 +87,12 @@ def _below(path: Path, raw: msgspec.Raw, max_depth: int) -> Iterator[Value]:
 
 
 def number(path: Path, text: str) -> Value:
-    """Return a number by its text: beyond 64 bits, or beyond binary64, it is the string of its digits."""
+    """Return a number by its text; beyond 64 bits, or beyond binary64, that is its value."""
     if text.lstrip("-").isdigit():
         integer = int(text) if len(text) <= 20 else MAX_LONG + 1
-        return Value(path, "integer", integer) if MIN_LONG <= integer <= MAX_LONG else Value(path, "string", text)
+        return Value(path, "integer", integer) if MIN_LONG <= integer <= MAX_LONG else Value(path, "digits", text)
     double = float(text)
-    return Value(path, "double", double) if math.isfinite(double) else Value(path, "string", text)
+    return Value(path, "double", double) if math.isfinite(double) else Value(path, "digits", text)
 
 
 def _leaves(values: list[list[Value]]) -> list[Leaf]:
@@ -101,7 +101,7 @@ def _leaves(values: list[list[Value]]) -> list[Leaf]:
         for each in found:
             columns.setdefault((each.path, each.kind), [None] * len(values))[row] = each.value
     return [
-        Leaf(path, pa.array(column, _ARROW.get(kind, pa.string())), json=kind == "json")
+        Leaf(path, pa.array(column, _ARROW.get(kind, pa.string())), kind in ("json", "digits"), kind == "digits")
         for (path, kind), column in columns.items()
     ]
 
@@ -110,7 +110,7 @@ def _unstorable(line: bytes, clean: bytes, roots: Sequence[str], max_depth: int)
     """Yield path, JSON text as sent, reason of each leaf that `storable` changed. Both lines have one length."""
     base = pa.py_buffer(clean).address
     top = _OBJECT.decode(clean)
-    stack = [((root,), top[root]) for root in roots if root in top]
+    stack: list[tuple[Path, msgspec.Raw]] = [((root,), top[root]) for root in roots if root in top]
     while stack:
         path, raw = stack.pop()
         view = memoryview(raw)
@@ -118,7 +118,7 @@ def _unstorable(line: bytes, clean: bytes, roots: Sequence[str], max_depth: int)
         sent = line[start : start + len(view)]
         if sent == view:
             continue
-        if view[:1] == b"{" and len(path) <= max_depth and path[0] in OBJECTS:
+        if bytes(view[:1]) == b"{" and len(path) <= max_depth and path[0] in OBJECTS:
             stack += [((*path, key), value) for key, value in _OBJECT.decode(raw).items()]
         else:
             yield path, sent.decode(), "unstorable_text"
@@ -138,7 +138,9 @@ _PAIRS = json.JSONDecoder(object_pairs_hook=_Pairs, parse_int=_Digits, parse_flo
 def _repeated(line: bytes, roots: Sequence[str], max_depth: int) -> Iterator[tuple[Path, str, str]]:
     """Yield path, JSON text, reason of each value whose key comes again later in the same object."""
     top = dict(_PAIRS.decode(line.decode()))
-    stack = [((root,), top[root]) for root in roots if root in OBJECTS and isinstance(top.get(root), _Pairs)]
+    stack: list[tuple[Path, _Pairs]] = [
+        ((root,), top[root]) for root in roots if root in OBJECTS and isinstance(top.get(root), _Pairs)
+    ]
     while stack:
         path, pairs = stack.pop()
         last = {key: position for position, (key, _) in enumerate(pairs)}
@@ -154,10 +156,10 @@ def _text(value: Any) -> str:
     """Return the JSON text of a parsed value, with numbers as they were sent."""
     match value:
         case _Pairs():
-            return "{" + ",".join(f"{_text(str(key))}:{_text(each)}" for key, each in value) + "}"
+            return "{" + ",".join(f"{json.dumps(key)}:{_text(each)}" for key, each in value) + "}"
         case list():
             return "[" + ",".join(map(_text, value)) + "]"
         case _Digits():
             return str(value)
         case _:
-            return msgspec.json.encode(value).decode()
+            return json.dumps(value)  # not msgspec: a lone surrogate, as sent, is an escape here

@@ -16,6 +16,7 @@ class Leaf:
     path: Path
     array: pa.Array
     json: bool = False  # strings that are JSON text
+    digits: bool = False  # JSON text of numbers that no number type holds
 
 
 @dataclass(frozen=True, slots=True)

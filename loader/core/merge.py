@@ -11,7 +11,7 @@ from datetime import datetime
 
 from loader.core.converting import converted
 from loader.core.dialect import Dialect, literal, quoted
-from loader.core.report import BOTH, HASH, ROW, TEXT, Part
+from loader.core.report import BOTH, HASH, MIXED, ROW, TEXT, Part
 from loader.core.schema import Columns
 from loader.core.spec import LOAD_COLUMNS, PROFILES
 from loader.core.types import ColumnType
@@ -124,6 +124,8 @@ def _value(dialect: Dialect, target: Target, name: str, staged: Staged) -> str:
         return f"CAST(NULL AS {own})"
     if kind == wanted.value or (kind == BOTH and wanted is ColumnType.TIMESTAMP):
         return f"CAST({spelled} AS {own})" if wanted is ColumnType.JSON else spelled
+    if kind == MIXED:
+        return spelled  # a string column: settling lets no other through
     if kind == BOTH:
         return converted(dialect, quoted(dialect, name + TEXT), ColumnType.STRING, wanted)
     return converted(dialect, spelled, ColumnType(kind), wanted)

@@ -39,6 +39,6 @@ def _transliterated(name: str) -> str:
 
 
 def _hash(name: str) -> str:
-    # A lone surrogate has no UTF-8; it counts as U+FFFD, like everywhere in this project.
-    clean = "".join("�" if "\ud800" <= char <= "\udfff" else char for char in name)
+    # NUL and lone surrogates count as U+FFFD, like everywhere in this project.
+    clean = "".join("�" if char == "\0" or "\ud800" <= char <= "\udfff" else char for char in name)
     return hashlib.sha256(clean.encode()).hexdigest()[:_HASH_DIGITS]

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from os.path import commonprefix
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _DIGITS = {"yyyy": r"\d{4}", "mm": r"\d{2}", "dd": r"\d{2}", "hh": r"\d{2}", "day_ms": r"\d{8,14}", "source": r"[^/]+"}
@@ -28,7 +27,7 @@ def partition_of(key: str, modified_at: datetime, *, layout: str | None, step: s
         if "day_ms" in fields:
             start = datetime.fromtimestamp(int(fields["day_ms"]) / 1000, UTC)
         else:
-            start = datetime(*(int(fields[name]) for name in ("yyyy", "mm", "dd")), tzinfo=UTC)  # type: ignore[misc]
+            start = datetime(int(fields["yyyy"]), int(fields["mm"]), int(fields["dd"]), tzinfo=UTC)
         if "hh" in fields:
             start = start.replace(hour=int(fields["hh"]))
     except (ValueError, OverflowError, OSError):
@@ -53,9 +52,15 @@ def prefixes(layout: str | None, start: datetime | None, stop: datetime) -> Iter
     days = (stop - start) // timedelta(days=1) + 2
     heads = dict.fromkeys(_filled(layout, start + timedelta(days=day)) for day in range(min(days, _MAX_PREFIXES)))
     if days > _MAX_PREFIXES:
-        yield commonprefix([_filled(layout, start), _filled(layout, stop)])
+        yield _shared(_filled(layout, start), _filled(layout, stop))
     else:
         yield from heads
+
+
+def _shared(one: str, other: str) -> str:
+    """Return the text that both begin with."""
+    length = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    return one[:length]
 
 
 def _filled(layout: str, day: datetime) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from loader.core.building import Reject
+from loader.core.rejects import Reject
 from loader.core.report import ROW
 
 

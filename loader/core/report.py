@@ -10,6 +10,7 @@ from loader.core.types import Kind
 
 # Columns of a part that are not columns of its table; an identifier never holds a `#`.
 ROW, HASH, TEXT = "#row", "#hash", "#text"
+MIXED = "mixed text"  # a part's string column whose values were not all strings: as JSON they would be others
 BOTH = "timestamp+text"  # a part's column of a new timestamp column: with `<name>#text`, the strings as sent
 
 
@@ -38,7 +39,7 @@ class Part:
     key: str  # in staging
     rows: int
     size: int  # bytes
-    columns: Mapping[str, str]  # column → a ColumnType's value, or BOTH
+    columns: Mapping[str, str]  # column → a ColumnType's value, BOTH or MIXED
     overflow: tuple[str, ...] = ()  # columns that went into the overflow column, for want of room
     earliest: int = 0  # received_at of the rows, in microseconds
     latest: int = 0

@@ -5,6 +5,7 @@ A line is a row of some table, filtered, quarantined, or an envelope whose eleme
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -217,7 +218,7 @@ class Router:
 
 def _hashes(view: memoryview, offsets: list[int]) -> Ints:
     digest = xxhash.xxh3_64_intdigest
-    spans = zip(offsets, offsets[1:], strict=False)
+    spans = pairwise(offsets)
     if b"\r\n" in bytes(view):  # no part of the line, as little as the newline
         values = [digest(bytes(view[start : stop - 1]).rstrip(b"\r")) for start, stop in spans]
     else:

@@ -216,7 +216,7 @@ def _is_text(path: Path, kinds: dict[Path, int]) -> bool:
 def _rounded(array: pa.Array) -> np.ndarray:
     """Return the rows whose number may have been an integer that a double rounds."""
     values = np.asarray(array.fill_null(0.0))
-    return ~(np.abs(values) < MAX_EXACT)
+    return np.asarray(~(np.abs(values) < MAX_EXACT))
 
 
 def _typed(schema: pa.Schema) -> Iterator[tuple[Path, pa.DataType]]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from loader.core.policy import Known
-from loader.core.report import BOTH, Part, Report, TableReport, columns_of
+from loader.core.report import BOTH, MIXED, Part, Report, TableReport, columns_of
 from loader.core.schema import OVERFLOW_COLUMNS, Columns, Tables, settled
 from loader.core.spec import TRACKS
 from loader.core.types import ColumnType
@@ -74,6 +74,8 @@ def _fits(part: Part, columns: Columns) -> bool:
 
 
 def _converts(kind: str, wanted: ColumnType) -> bool:
+    if kind == MIXED:
+        return wanted is ColumnType.STRING
     if kind == wanted.value or wanted in _INTO_TEXT:
         return True
     return (kind, wanted) in {(BOTH, ColumnType.TIMESTAMP), (ColumnType.INTEGER.value, ColumnType.DOUBLE)}

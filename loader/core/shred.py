@@ -14,18 +14,20 @@ import numpy as np
 import pyarrow as pa
 
 from loader.core import exact, spec
-from loader.core.building import Builder, Reject, roots, text_paths
+from loader.core.building import Builder
 from loader.core.compression import unpacked
 from loader.core.leaves import Rows
 from loader.core.lines import NEWLINE, blocks
 from loader.core.objects import File
 from loader.core.parts import encoded, quarantine_table, rejects_table
 from loader.core.policy import Known, Policy
+from loader.core.rejects import Reject
 from loader.core.report import BadFile, Counts, Found, Part, Report, TableReport
 from loader.core.routing import FILE_SHIFT, Route, Routed, Router, place
 from loader.core.rows import Batch, Reader, gathered
 from loader.core.schema import family
 from loader.core.spec import CONTEXT_PREFIX, TRACKS
+from loader.core.system import roots, text_paths
 from loader.core.timestamps import MAX_AT, MIN_AT
 from loader.errors import AccessError, CorruptFileError, ObjectChangedError
 
@@ -138,34 +140,34 @@ class _Work:
         """Return the report, or the file that turned out damaged after some of its rows were taken."""
         bad: list[BadFile] = []
         for each in self.inputs:
-            self.counts[each.ordinal] = Counts()
-            line = 1
-            try:
-                for block in blocks(unpacked(read(each.file)), self.block_bytes):
-                    self._take(self.router.route(block, each.ordinal, line), each.ordinal)
-                    line += int(np.count_nonzero(np.frombuffer(block, np.uint8) == NEWLINE))
-            except (CorruptFileError, ObjectChangedError, AccessError) as error:
-                found = _bad(each, error)
-                if line > 1:
-                    return found
-                bad.append(found)
+            found, taken = self._file(each, read)
+            if found is not None and taken:
+                return found
+            bad += [found] if found is not None else []
         for table in self.tables.values():
             self._read(table)
         for table in list(self.tables.values()):
             self._write(table)
         self._write_notes(at_least=1)
         self._book_values()
-        return Report(
-            {
-                name: TableReport(each.route.call, each.builder.found, tuple(each.parts))
-                for name, each in self.tables.items()
-            }
-            | self._tracks(),
-            self.counts,
-            tuple(bad),
-            tuple(self.keys["rejects"]),
-            tuple(self.keys["quarantine"]),
-        )
+        tables = {
+            name: TableReport(each.route.call, each.builder.found, tuple(each.parts))
+            for name, each in self.tables.items()
+        }
+        rejects, quarantine = tuple(self.keys["rejects"]), tuple(self.keys["quarantine"])
+        return Report(tables | self._tracks(), self.counts, tuple(bad), rejects, quarantine)
+
+    def _file(self, each: Input, read: Read) -> tuple[BadFile | None, bool]:
+        """Take a file's lines; return what is wrong with it, and whether some of its lines were taken."""
+        self.counts[each.ordinal] = Counts()
+        line = 1
+        try:
+            for block in blocks(unpacked(read(each.file)), self.block_bytes):
+                self._take(self.router.route(block, each.ordinal, line), each.ordinal)
+                line += int(np.count_nonzero(np.frombuffer(block, np.uint8) == NEWLINE))
+        except (CorruptFileError, ObjectChangedError, AccessError) as error:
+            return _bad(each, error), line > 1
+        return None, line > 1
 
     def _take(self, routed: Routed, file: int) -> None:
         quarantined = len(routed.quarantined)
@@ -227,8 +229,6 @@ class _Work:
                 self.quarantined.append((key, reason))
                 file = place(key)[0]
                 self.counts[file] = self.counts[file].plus(Counts(rows=-1, quarantined=1))
-        self.rejects += table.builder.rejects
-        table.builder.rejects = []
 
     def _write(self, table: _Table) -> None:
         """Turn the rows that wait into a part."""
@@ -260,7 +260,7 @@ class _Work:
                     self.counts[file] = self.counts[file].plus(Counts(rejects=1))
             self.write(key, encoded(table))
             self.keys[name].append(key)
-            notes.clear()  # type: ignore[attr-defined]  # both are lists
+            notes.clear()
 
     def _book_values(self) -> None:
         """Count the values that were dropped; they belong to no file in particular."""

@@ -20,8 +20,9 @@ class Kind(IntFlag):
     BIG = 4  # an integer of 64 bits that binary64 would round
     DOUBLE = 8  # written with a fraction or an exponent
     TIMESTAMP = 16  # a string that is an ISO 8601 date or datetime
-    STRING = 32  # any other string; also a number beyond 64 bits, as its digits
+    STRING = 32  # any other string
     JSON = 64  # an array, or an object at the depth limit
+    DIGITS = 128  # a number beyond 64 bits or beyond binary64: kept as it was written
 
 
 class ColumnType(Enum):

@@ -15,6 +15,11 @@ CLAIMED, LOADED, QUARANTINED, RELEASED = "claimed", "loaded", "quarantined", "re
 _MICROSECOND = timedelta(microseconds=1)
 
 
+_FILE_COLUMNS = (
+    *("load_id", "source", "ordinal", "key", "version", "size", "modified_at", "partition_at", "state", "changed_at"),
+)
+
+
 class OpenLoad(NamedTuple):
     """A load that is not done."""
 
@@ -66,34 +71,13 @@ def claim(session: Session, source: str, load: PlannedLoad, *, kind: str, now: d
         "created_at, updated_at) VALUES (?, ?, 'planned', ?, ?, ?, ?, ?, ?, ?)",
         [load.load_id, source, kind, len(load.arrivals), load.stored_bytes, min(at), max(at), now, now],
     )
-    columns = (
-        "load_id",
-        "source",
-        "ordinal",
-        "key",
-        "version",
-        "size",
-        "modified_at",
-        "partition_at",
-        "state",
-        "changed_at",
-    )
-    rows = [
-        (
-            load.load_id,
-            source,
-            ordinal,
-            each.file.key,
-            each.file.version,
-            each.file.size,
-            each.file.modified_at,
-            start,
-            CLAIMED,
-            now,
+    rows: list[Row] = []
+    for ordinal, (each, start) in enumerate(zip(load.arrivals, at, strict=True)):
+        file = each.file
+        rows.append(
+            (load.load_id, source, ordinal, file.key, file.version, file.size, file.modified_at, start, CLAIMED, now)
         )
-        for ordinal, (each, start) in enumerate(zip(load.arrivals, at, strict=True))
-    ]
-    session.append("loader.files", columns, rows)
+    session.append("loader.files", _FILE_COLUMNS, rows)
 
 
 def claimed(session: Session, load_id: str) -> PlannedLoad:
@@ -132,8 +116,10 @@ def finish(session: Session, load_id: str, counts: Counts, *, rejects: int, prim
         "UPDATE loader.loads SET state = 'done', error = NULL, lines = ?, events = ?, rows = ?, duplicates = ?, "
         "filtered = ?, quarantined = ?, rejects = ?, discarded_values = ?, conserved = ?, updated_at = now(), "
         "finished_at = now() WHERE load_id = ?",
-        [counts.lines, counts.events, rows, duplicates, counts.filtered, counts.quarantined, rejects]
-        + [counts.discarded_values, conserved, load_id],
+        [
+            *(counts.lines, counts.events, rows, duplicates, counts.filtered, counts.quarantined),
+            *(rejects, counts.discarded_values, conserved, load_id),
+        ],
     )
     return conserved
 

@@ -39,22 +39,8 @@ def note_changes(
         for name, column, old, found, kind in _columns(change):
             file, line = _origin(found, load)
             spelled = ", ".join(found.spelled) or None
-            rows.append(
-                (
-                    schema,
-                    change.table,
-                    name,
-                    kind,
-                    column.type.value,
-                    old,
-                    column.big,
-                    load.load_id,
-                    file,
-                    line,
-                    spelled,
-                )
-                + (statement, now)
-            )
+            where = (schema, change.table, name, kind, column.type.value, old, column.big)
+            rows.append((*where, load.load_id, file, line, spelled, statement, now))
     session.append("loader.columns", _COLUMNS, rows)
 
 
@@ -101,7 +87,8 @@ def note_rejects(
     """Write rejects from staged parts, but for those of the tables `without`; return how many."""
     count = session.execute(
         f"""
-INSERT INTO loader.rejects (load_id, source, schema_name, table_name, row_id, column_name, value, reason, file, line, rejected_at)
+INSERT INTO loader.rejects
+  (load_id, source, schema_name, table_name, row_id, column_name, value, reason, file, line, rejected_at)
 SELECT ?, ?, ?, r.table_name, r.row_id, r.column_name, r.value, r.reason, f.key, {_LINE}, now()
 FROM {staged.relation} AS r JOIN loader.files AS f ON f.load_id = ? AND f.ordinal = {_FILE}
 WHERE NOT list_contains(?, r.table_name)""",

@@ -50,7 +50,7 @@ def load(config: Config, source: str, *, window: Window, replay: bool, progress:
 def loaded(edges: Edges, choose: Choose, *, kind: str, progress: Progress) -> list[LoadResult]:
     """Finish the loads that are open, then load the files that `choose` returns; return what each load did."""
 
-    def begin(opened: Warehouse, session: Session, lease: Lease) -> list[Run]:
+    def begin(_: Warehouse, session: Session, lease: Lease) -> list[Run]:
         claim = partial(Run, edges, lease, progress)
         runs = [*_unfinished(session, edges, claim), *_claimed(session, edges, claim, choose(session), kind)]
         if not runs:
@@ -102,8 +102,8 @@ def _claimed(
 def _tell_strays(source: str, listing: Listing, progress: Progress) -> None:
     if listing.strays:
         progress.note(
-            f"{source}: {listing.strays} files do not follow the layout and are not loaded, for example {listing.stray!r}; "
-            "correct `layout`, or move them"
+            f"{source}: {listing.strays} files do not follow the layout and are not loaded, "
+            f"for example {listing.stray!r}; correct `layout`, or move them"
         )
 
 

@@ -1,4 +1,4 @@
-"""Shards in a pool of local processes. A worker touches object storage only, and what it writes can be written twice."""
+"""Shards in a pool of local processes. A worker touches object storage only; what it writes can be written twice."""
 
 import hashlib
 import multiprocessing

@@ -124,7 +124,10 @@ def connect(
 
     WarehouseLockedError says who holds it.
     """
-    config = {"threads": threads, "memory_limit": f"{memory_bytes // (1 << 20)}MB"}
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": threads,
+        "memory_limit": f"{memory_bytes // (1 << 20)}MB",
+    }
     deadline = time.monotonic() + wait_seconds
     wait = _FIRST_WAIT_SECONDS
     while True:

@@ -139,17 +139,17 @@ def start(config: Config, line: str = "load", **how: Any) -> subprocess.Popen[st
 
 
 def command(config: Config, line: str = "load", *, code: int | None = None, **how: Any) -> str:
-    """Run the real command; return what it said on standard error. It must never show a traceback."""
+    """Run the real command; return what it said, where it went wrong. It must never show a traceback."""
     process = start(config, line, **how)
     output, said = process.communicate(timeout=120)
     assert "Traceback" not in said
     assert "unexpected" not in said, said
     assert code is None or process.returncode == code, (process.returncode, output, said)
-    return said
+    return output + said if process.returncode else said
 
 
 def fingerprints(config: Config, *, without: Collection[str] = ("loaded_at",)) -> dict[str, tuple[object, ...]]:
-    """Return each table's columns with their types, its number of rows, and a sum of their hashes: equal means equal."""
+    """Return each table's columns with their types, its number of rows and a sum of their hashes."""
     found: dict[str, tuple[object, ...]] = {}
     for table, kinds in columns(config).items():
         names = sorted(kinds.keys() - set(without))

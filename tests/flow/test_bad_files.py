@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import pytest
 import zstandard
+
 from flow import harness
 from flow.harness import HOUR, Silent, lines, track
-
 from loader.config import Config
 from loader.core.plan import loads
 from loader.core.results import LoadResult, Window

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
 from flow import harness
 from flow.harness import HOUR, lines, track
-
 from loader.config import Config
 
 CASES = Path(__file__).parents[1] / "cases" / "events" / "quarantined.txt"

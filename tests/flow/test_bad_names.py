@@ -6,9 +6,9 @@ The hashes were made with sha256sum.
 from typing import Any, NamedTuple
 
 import pytest
+
 from flow import harness
 from flow.harness import lines, track
-
 from loader.config import Config
 
 LONG = "Very Long Event " * 313  # 5,008 characters
@@ -81,14 +81,46 @@ def test_an_event_name_of_5000_characters_is_shortened_with_a_hash(project: Any)
 
 
 KEYS = {  # as sent, all in one event, → column
-    **{"select": "select", "FROM": "from", "Order By": "order_by", "group": "group", "user": "user", "null": "null"},
-    **{"'; DROP TABLE tracks; --": "drop_table_tracks", 'a"b': "a_b", "": "n_e3b0c442", "😀": "n_f0443a34"},
-    **{"id": "_id", "received_at": "_received_at", "Timestamp": "_timestamp", "event": "_event", "userId": "_user_id"},
-    **{"event_text": "_event_text", "loaded_at": "_loaded_at", "loadId": "_load_id", "extra": "_extra"},
-    **{"context_ip": "_context_ip", "context": "context", "name": "name", "type": "type", "messageId": "message_id"},
-    **{"rowid": "rowid", "filename": "filename", "#row": "row", "#hash": "hash", "file_row_number": "file_row_number"},
-    **{"x" * 200: "x" * 118 + "_aa20c23e", "$value": "value", "a.b.c": "a_b_c", "key\n": "key", "Größe": "grosse"},
-    **{"place": "place", "turn": "turn", "content": "content", "1st": "1st", "1": "1", "__proto__": "proto"},
+    "select": "select",
+    "FROM": "from",
+    "Order By": "order_by",
+    "group": "group",
+    "user": "user",
+    "null": "null",
+    "'; DROP TABLE tracks; --": "drop_table_tracks",
+    'a"b': "a_b",
+    "": "n_e3b0c442",
+    "😀": "n_f0443a34",
+    "id": "_id",
+    "received_at": "_received_at",
+    "Timestamp": "_timestamp",
+    "event": "_event",
+    "userId": "_user_id",
+    "event_text": "_event_text",
+    "loaded_at": "_loaded_at",
+    "loadId": "_load_id",
+    "extra": "_extra",
+    "context_ip": "_context_ip",
+    "context": "context",
+    "name": "name",
+    "type": "type",
+    "messageId": "message_id",
+    "rowid": "rowid",
+    "filename": "filename",
+    "#row": "row",
+    "#hash": "hash",
+    "file_row_number": "file_row_number",
+    "x" * 200: "x" * 118 + "_aa20c23e",
+    "$value": "value",
+    "a.b.c": "a_b_c",
+    "key\n": "key",
+    "Größe": "grosse",
+    "place": "place",
+    "turn": "turn",
+    "content": "content",
+    "1st": "1st",
+    "1": "1",
+    "__proto__": "proto",
 }
 
 

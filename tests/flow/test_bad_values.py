@@ -1,15 +1,16 @@
-"""Odd values: each is stored whole or rejected by name, as RULES.md §4 and §5 say; the expectations are written down."""
+"""Odd values: each is stored whole or rejected by name, as RULES.md §4 and §5 say."""
 
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import pytest
+
 from flow import harness
 from flow.harness import HOUR_AT, lines
-
 from loader.config import Config
 
 TYPES = {"BOOLEAN": "boolean", "BIGINT": "integer", "DOUBLE": "double", "VARCHAR": "string", "JSON": "json"}
+REVERSED, IN_KEY = '"\\ude00\\ud83d"', '[{"\\ud800":1}]'
 MAX, DEEP = 2**63 - 1, "0.1000000000000000055511151231257827021181583404541015625"
 
 
@@ -70,19 +71,19 @@ CASES = [
     Case("29 February", ['"2024-02-29"'], "timestamp", [at(2024, 2, 29)]),
     Case("29 February of another year", ['"2026-02-29"'], "string", ["2026-02-29"]),
     Case("29 February 1900", ['"1900-02-29"'], "string", ["1900-02-29"]),
-    Case("nine digits of a second", ['"2026-01-01T00:00:00.123456789Z"'], "timestamp", [at(2026, 1, 1, 0, 0, 0, 123456)]),
+    Case("nine digits", ['"2026-01-01T00:00:00.123456789Z"'], "timestamp", [at(2026, 1, 1, 0, 0, 0, 123456)]),
     Case("a comma", ['"2026-01-01T00:00:00,5Z"'], "string", ["2026-01-01T00:00:00,5Z"]),
     Case("a zone without a time", ['"2026-01-01Z"'], "string", ["2026-01-01Z"]),
     Case("Arabic digits", ['"٢٠٢٦-01-01"'], "string", ["٢٠٢٦-01-01"]),
     Case("a time and a text", ['"2026-01-01"', '"soon"'], "string", ["2026-01-01", "soon"]),
     Case("a lone surrogate", ['"a\\ud800b"'], "string", ["a\ufffdb"], [('"a\\ud800b"', "unstorable_text")]),
     Case("a lone low surrogate", ['"\\uDC00"'], "string", ["\ufffd"], [('"\\uDC00"', "unstorable_text")]),
-    Case("surrogates the wrong way round", ['"\\ude00\\ud83d"'], "string", ["\ufffd\ufffd"], [('"\\ude00\\ud83d"', "unstorable_text")]),
+    Case("a pair reversed", [REVERSED], "string", ["\ufffd\ufffd"], [(REVERSED, "unstorable_text")]),
     Case("a pair of surrogates is a letter", ['"\\ud83d\\ude00"'], "string", ["😀"]),
     Case("an escaped backslash before u0000", ['"\\\\u0000"'], "string", ["\\u0000"]),
     Case("NUL", ['"a\\u0000b"'], "string", ["a\ufffdb"], [('"a\\u0000b"', "unstorable_text")]),
     Case("NUL in json", ['["a\\u0000"]'], "json", [["a\ufffd"]], [('["a\\u0000"]', "unstorable_text")]),
-    Case("a lone surrogate in a key of json", ['[{"\\ud800":1}]'], "json", [[{"\ufffd": 1}]], [('[{"\\ud800":1}]', "unstorable_text")]),
+    Case("a lone surrogate in a key of json", [IN_KEY], "json", [[{"\ufffd": 1}]], [(IN_KEY, "unstorable_text")]),
     Case("a duplicate key", ['1,"v":2'], "integer", [2], [("1", "duplicate_key")]),
     Case("a key three times, one null", ['"x","v":null,"v":"z"'], "string", ["z"], [('"x"', "duplicate_key")]),
     Case("an object, then a number", ['{"a":1},"v":2'], "integer", [2], [('{"a":1}', "duplicate_key")]),

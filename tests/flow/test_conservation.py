@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from flow import harness
 from flow.harness import lines, track
-
 from loader.config import Config
 from loader.core.results import Window
 from loader.core.synthetic import Shape, files
@@ -21,7 +21,7 @@ SHAPES = {
     "sent twice": Shape(events=1_000, event_names=3, files=3, duplicates=0.5),
     "contradicting": Shape(events=1_000, event_names=3, files=3, conflicts=0.4),
     "late": Shape(events=1_000, event_names=3, files=30, days=9, late=0.5, duplicates=0.1),
-    "of everything": Shape(events=1_000, event_names=3, files=3, **dict.fromkeys(("duplicates", "dirty", "conflicts", "batches"), 0.1)),
+    "of everything": Shape(events=1_000, event_names=3, files=3, duplicates=0.1, dirty=0.1, conflicts=0.1, batches=0.1),
 }  # fmt: skip
 OURS = ("loaded_at", "load_id")
 ALWAYS = Window(None, None)

@@ -7,9 +7,9 @@ from random import Random
 from typing import Any, NamedTuple
 
 import pytest
+
 from flow import harness
 from flow.harness import lines, track
-
 from loader.config import Config
 from loader.core.synthetic import Shape, files
 
@@ -109,7 +109,7 @@ def repeated() -> list[dict[str, Any]]:
     return [*plain, *equal, *people]
 
 
-def test_of_duplicates_the_same_one_stays_whatever_their_order(project: Callable[..., Config], tmp_path: Path) -> None:
+def test_of_duplicates_the_same_one_stays_whatever_their_order(tmp_path: Path) -> None:
     seen = []
     for seed in range(6):
         config = harness.project(tmp_path / str(seed))

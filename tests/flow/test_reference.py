@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flow import harness
-from flow.harness import HOUR, HOUR_AT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import model
 from reference.shredder import shred
 from reference.strategies import event_lines
+
+from flow import harness
+from flow.harness import HOUR, HOUR_AT
 
 TYPES = {
     "boolean": "BOOLEAN",

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from flow import harness
 from flow.harness import lines, track
-
-from loader.config import Config
+from loader.config import Config, load_config
 from loader.core.synthetic import Shape, files
 from loader.ledger import leases
 
@@ -29,7 +29,7 @@ def filled(folder: Path, *, lock_wait: str) -> Config:
     (folder / "loader.toml").write_text(settings)
     for key, content in files(SHAPE):
         harness.put(config, f"{key}.gz", content)
-    return harness.load_config(folder / "loader.toml")
+    return load_config(folder / "loader.toml")
 
 
 @pytest.fixture(scope="module")

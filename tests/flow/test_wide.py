@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from flow import harness
 from flow.harness import lines, track
-
 from loader.config import Config
 
 MIB = 1 << 20
@@ -101,8 +101,13 @@ def test_very_many_event_names_have_a_table_each(project: Callable[..., Config])
     )
     assert harness.query(config, f"SELECT c, count(*) FROM ({counts}) GROUP BY c") == [(2, NAMES)]
     assert harness.sums(config) == {
-        **{"lines": 2 * NAMES, "events": 2 * NAMES, "rows": 2 * NAMES},
-        **{"duplicates": 0, "filtered": 0, "quarantined": 0, "rejects": 0},
+        "lines": 2 * NAMES,
+        "events": 2 * NAMES,
+        "rows": 2 * NAMES,
+        "duplicates": 0,
+        "filtered": 0,
+        "quarantined": 0,
+        "rejects": 0,
     }
     harness.assert_settled(config)
     assert peak < 600 * MIB

@@ -17,7 +17,7 @@ def identifier(key: str) -> str:
     """Return the identifier of one key or event name, of any length."""
     text = "".join(map(_ascii, unicodedata.normalize("NFC", key)))
     found = "_".join(token.lower() for token in TOKEN.findall(text))
-    return found or "n_" + _digest(without_surrogates(key))
+    return found or "n_" + _digest(without_surrogates(key).replace("\0", "�"))
 
 
 def joined(keys: Sequence[str]) -> str:
