@@ -88,8 +88,9 @@ def _described(table: TableLine) -> Iterator[Grid | Line]:
 
 
 def _source(source: SourceStatus) -> tuple[str, ...]:
+    waiting = ("?", "?") if source.problem else (number(source.pending_files), size(source.pending_bytes))
     return (
-        *(source.source, number(source.pending_files), size(source.pending_bytes)),
+        *(source.source, *waiting),
         *(when(source.last_load_at)[:MINUTE], when(source.newest_received_at)[:MINUTE]),
         "-" if source.lag_seconds is None else duration(source.lag_seconds),
     )
@@ -97,6 +98,8 @@ def _source(source: SourceStatus) -> tuple[str, ...]:
 
 def _open(found: Status) -> Iterator[str | Line]:
     for source in found.sources:
+        if source.problem:
+            yield Line(f"{source.source}: {source.problem}", "bad")
         if source.lease:
             yield f"{source.source}: a load is at work: {source.lease}"
         for load_id, state, error in source.open_loads:

@@ -122,7 +122,7 @@ def essentials(line: bytes) -> Head:
 
 def objection(head: Head) -> str | None:
     """Return why a well-typed call is none: a key that it must have is not there."""
-    if head.type is None:
+    if not head.type:
         return "missing_type"
     kind = head.type.lower()
     if kind not in spec.CALLS:
@@ -240,7 +240,7 @@ def _object(members: list[tuple[str, bytes]]) -> bytes:
 
 def _reason(keys: dict[str, msgspec.Raw]) -> str | None:
     kind = _string(keys.get("type"))
-    if kind is None:
+    if not kind:
         return "missing_type"
     call = spec.CALLS.get(kind.lower())
     if call is None:

@@ -3,10 +3,12 @@
 The same rules serve a whole array and a single value; arrays of the column's own type pass untouched.
 """
 
+import json
 import math
 import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -81,7 +83,24 @@ def json_text(leaf: Leaf, row: int) -> str:
 
 def same_json(one: str, other: str) -> bool:
     """Return whether two JSON texts have the same value."""
-    return one == other or bool(msgspec.json.decode(one) == msgspec.json.decode(other))
+    return one == other or bool(_comparable(_parsed(one)) == _comparable(_parsed(other)))
+
+
+def _parsed(text: str) -> Any:
+    return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) < _MAX_DIGITS else digits)
+
+
+def _comparable(value: Any) -> Any:
+    """Return a parsed value such that `true` is not 1, as it is to Python."""
+    match value:
+        case bool():
+            return "boolean", value
+        case list():
+            return [_comparable(each) for each in value]
+        case dict():
+            return {key: _comparable(each) for key, each in value.items()}
+        case _:
+            return value
 
 
 def text(value: bool | int | float | str) -> str:

@@ -89,29 +89,31 @@ def insert(dialect: Dialect, target: Target, staged: Sequence[Staged], *, withou
     return f"INSERT INTO {quoted(dialect, target.schema, target.table)} ({listed})\n" + "\nUNION ALL\n".join(selects)
 
 
-def profile(dialect: Dialect, schema: str, table: str, columns: Sequence[str], load_id: str) -> tuple[str, str]:
-    """Return the statements that bring `users` or `accounts` up to date with the rows of a load.
+def profile(
+    dialect: Dialect, target: Target, table: str, columns: Sequence[str], staged: Sequence[Staged]
+) -> list[str]:
+    """Return the statements that bring `users` or `accounts` up to date with the staged rows of their source table.
 
-    Everyone whom the load touched is computed anew from all their rows: per column the newest value that is not null.
+    Everyone whom these rows name is computed anew from all their rows: per column the newest value that is not null.
     """
     source, key, _ = PROFILES[table]
-    theirs, ours = quoted(dialect, schema, source), quoted(dialect, schema, table)
-    touched = f"SELECT {key} FROM {theirs} WHERE load_id = {literal(load_id)} AND {key} IS NOT NULL"
+    theirs, ours = quoted(dialect, target.schema, source), quoted(dialect, target.schema, table)
+    touched = " UNION ".join(f"SELECT {key} FROM {each.relation} WHERE {key} IS NOT NULL" for each in staged)
     chosen = [name for name in columns if name != "id" and name not in LOAD_COLUMNS]
     listed = ", ".join(quoted(dialect, name) for name in ("id", *chosen, *LOAD_COLUMNS))
     newest = ", ".join(
         f"arg_max({quoted(dialect, name)}, turn) FILTER ({quoted(dialect, name)} IS NOT NULL)" for name in chosen
     )
-    return (
+    return [
         f"DELETE FROM {ours} WHERE id IN ({touched})",
         f"""INSERT INTO {ours} ({listed})
-SELECT {key}, {newest}, now(), {literal(load_id)}
+SELECT {key}, {newest}, now(), {literal(target.load_id)}
 FROM (
   SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY coalesce("timestamp", received_at), received_at, id) AS turn
   FROM {theirs} WHERE {key} IN ({touched})
 ) AS turns
 GROUP BY {key}""",
-    )
+    ]
 
 
 def _value(dialect: Dialect, target: Target, name: str, staged: Staged) -> str:

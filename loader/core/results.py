@@ -112,6 +112,7 @@ class SourceStatus:
     lag_seconds: float | None
     open_loads: tuple[tuple[str, str, str], ...]  # load id, state, error or ""
     lease: str | None  # who holds it
+    problem: str = ""  # why it cannot be listed: what waits is unknown then
 
 
 @dataclass(frozen=True, slots=True)

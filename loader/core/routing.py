@@ -194,7 +194,7 @@ class Router:
             return
         if not head.messageId:
             result.ids[key] = _made_id(content)
-        hashes = np.array([xxhash.xxh3_64_intdigest(content)], np.uint64).astype(np.int64)
+        hashes = _signed([xxhash.xxh3_64_intdigest(content)])
         result.odd.append((route, Batch(of([event]), np.array([key], np.int64), hashes)))
 
     def _refuse(self, reason: str, keys: Iterable[int], result: Routed) -> None:
@@ -223,7 +223,12 @@ def _hashes(view: memoryview, offsets: list[int]) -> Ints:
         values = [digest(bytes(view[start : stop - 1]).rstrip(b"\r")) for start, stop in spans]
     else:
         values = [digest(view[start : stop - 1]) for start, stop in spans]
-    return np.array(values, np.uint64).view(np.int64)
+    return _signed(values)
+
+
+def _signed(hashes: list[int]) -> Ints:
+    """Return unsigned hashes as signed numbers in the same order: warehouses have no unsigned ones."""
+    return (np.array(hashes, np.uint64) ^ np.uint64(1 << 63)).view(np.int64)
 
 
 def _made_id(content: bytes) -> str:

@@ -24,6 +24,8 @@ from loader.core.types import MAX_EXACT
 _CONFLICT = re.compile(r"JSON parse error: Column\((/.*)\) changed from \w+ to \w+ in row \d+", re.DOTALL)
 _NUL = re.compile(b"\0")
 _CHUNK_BYTES = 1 << 20
+_MAX_CELLS = 4 << 20  # rows × paths of rows that are put together
+_EXACT_ROWS = 250
 _FEW = 24  # rows below which reading them one by one is cheaper than another native call
 _TEXT, _OBJECT = ord('"'), ord("{")  # first bytes of values
 _DEEP = 50  # Arrow types nested deeper than this are worth counting brackets for
@@ -53,21 +55,30 @@ class Reader:
     texts: set[Path] = field(default_factory=set)  # paths Arrow would take for timestamps: kept as sent
     mixed: set[Path] = field(default_factory=set)  # paths that hold more than one kind of value
     ragged: set[Path] = field(default_factory=set)  # arrays whose elements differ in kind
+    width: int = 4096  # paths of the last chunk; at first unknown, so the first chunk has few rows
 
     def read(self, batch: Batch) -> Iterator[Rows]:
         """Yield the rows of a batch. Their order is not kept.
 
         Lines are read in small chunks, so that a chunk which has to be read again costs little.
         """
-        native: list[tuple[Batch, list[Leaf]]] = []
+        native: Native = []
         odd: list[Batch] = []
-        for chunk in _chunks(batch):
+        rows, paths = 0, set[Path]()
+        for chunk in _chunks(batch, self):
+            before = len(native)
             self._native(chunk, {}, native, odd)
+            rows += len(chunk.keys)
+            paths |= {leaf.path for _, leaves in native[before:] for leaf in leaves}
+            if rows * len(paths) > _MAX_CELLS:  # wide and sparse: as one table it would be mostly nulls
+                yield _together(native)
+                native, rows, paths = [], 0, set()
         if native:
             yield _together(native)
         if odd:
             rest = gathered(odd)
-            yield from exact.rows(rest.lines, rest.keys, rest.hashes, self.roots, self.max_depth)
+            for part in _portions(rest):
+                yield from exact.rows(part.lines, part.keys, part.hashes, self.roots, self.max_depth)
 
     def _native(self, batch: Batch, kinds: dict[Path, int], native: Native, odd: list[Batch]) -> None:
         """Read a chunk, adding to `native`; rows that must be read one by one are added to `odd`."""
@@ -89,6 +100,7 @@ class Reader:
             self._native(batch, kinds, native, odd)
         else:
             leaves, bent = self._leaves(table, batch.lines)
+            self.width = len(leaves)
             if bent.any():
                 odd.append(batch.take(np.flatnonzero(bent)))
                 batch = batch.take(np.flatnonzero(~bent))
@@ -175,14 +187,22 @@ def gathered(batches: Sequence[Batch]) -> Batch:
     )
 
 
-def _chunks(batch: Batch) -> Iterator[Batch]:
-    """Yield the batch in pieces of about `_CHUNK_BYTES`."""
+def _chunks(batch: Batch, reader: Reader) -> Iterator[Batch]:
+    """Yield the batch in pieces of about `_CHUNK_BYTES`, and of fewer rows where the last piece was wide."""
     offsets, start = batch.lines.offsets, 0
     while start < len(batch.lines):
+        most = start + max(_MAX_CELLS // 8 // max(reader.width, 1), _FEW)
         stop = int(np.searchsorted(offsets, offsets[start] + _CHUNK_BYTES, side="right")) - 1
-        stop = min(max(stop, start + 1), len(batch.lines))
+        stop = min(max(stop, start + 1), len(batch.lines), most)
         yield Batch(batch.lines.view(start, stop), batch.keys[start:stop], batch.hashes[start:stop])
         start = stop
+
+
+def _portions(batch: Batch) -> Iterator[Batch]:
+    """Yield the batch in pieces of few rows: each may have columns of its own."""
+    for start in range(0, len(batch.lines), _EXACT_ROWS):
+        stop = min(start + _EXACT_ROWS, len(batch.lines))
+        yield Batch(batch.lines.view(start, stop), batch.keys[start:stop], batch.hashes[start:stop])
 
 
 def _together(native: Native) -> Rows:

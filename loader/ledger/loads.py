@@ -63,6 +63,16 @@ def newest_partition(session: Session, source: str) -> datetime | None:
     return found
 
 
+def finished(session: Session, source: str, load_ids: Sequence[str]) -> dict[str, datetime]:
+    """Return when each of some loads was done; the others are left out."""
+    rows = session.execute(
+        "SELECT load_id, finished_at FROM loader.loads "
+        "WHERE source = ? AND state = 'done' AND list_contains(?, load_id)",
+        [source, list(load_ids)],
+    )
+    return dict(rows)
+
+
 def claim(session: Session, source: str, load: PlannedLoad, *, kind: str, now: datetime) -> None:
     """Write a load and its files, in state planned: no other load takes them."""
     at = [moment(each.partition_at) for each in load.arrivals]

@@ -55,12 +55,12 @@ def warehouse(config: Config, *, read_only: bool = False, staging: Store | None 
     Read-only, a warehouse that is not there yet is an empty one in memory.
     """
     settings = config.warehouse
-    with TemporaryDirectory(prefix="loader-") as scratch:
-        store = staging or connect(config.staging.url, access=config.staging.access, base=config.base)
-        absent = read_only and not Path(settings.path).exists()
+    store = staging or connect(config.staging.url, access=config.staging.access, base=config.base)
+    absent = read_only and not Path(settings.path).exists()
+    with _scratch(store) as scratch:
         opened = duckdb.connect(
             ":memory:" if absent else settings.path,
-            locate=lambda key: local(store, key, Path(scratch)),
+            locate=lambda key: local(store, key, scratch),
             threads=settings.threads or min(os.cpu_count() or 1, _MAX_WORKERS),
             memory_bytes=settings.memory,
             wait_seconds=config.load.lock_wait.total_seconds(),
@@ -72,6 +72,16 @@ def warehouse(config: Config, *, read_only: bool = False, staging: Store | None 
             yield opened
         finally:
             opened.close()
+
+
+@contextmanager
+def _scratch(store: Store) -> Iterator[Path]:
+    """Yield a folder for copies of parts; parts in a folder need none, so a killed load leaves none behind."""
+    if "://" not in store.url:
+        yield Path(store.url)
+        return
+    with TemporaryDirectory(prefix="loader-") as scratch:
+        yield Path(scratch)
 
 
 def _policy(settings: Source) -> Policy:

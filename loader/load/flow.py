@@ -21,6 +21,7 @@ from loader.core.spec import TRACKS
 from loader.core.warehouse import Session, Warehouse
 from loader.ledger import loads as ledger
 from loader.ledger import notes
+from loader.load import retention
 from loader.load.edges import Edges, open_edges, warehouse
 from loader.load.leasing import Lease, leased_to
 from loader.load.listing import Listing, pending
@@ -59,7 +60,9 @@ def loaded(edges: Edges, choose: Choose, *, kind: str, progress: Progress) -> li
 
     blocked: set[str] = set()  # tables that a load could not merge: later loads must not overtake it
     with leased_to(edges, progress, begin) as (_, runs):
-        return [_carried_out(run, blocked) for run in runs]
+        results = [_carried_out(run, blocked) for run in runs]
+    retention.expire(edges, progress, now=datetime.now(UTC))
+    return results
 
 
 def _carried_out(run: Run, blocked: set[str]) -> LoadResult:
@@ -190,7 +193,7 @@ def _note_part(key: str) -> Part:
 
 
 def _cleared(run: Run) -> None:
-    """Delete the load's parts, unless they are kept as a lake. A crash before leaves files that nothing reads."""
+    """Delete the load's parts, unless they are kept as a lake. What a crash leaves, `retention` deletes."""
     staging = run.edges.staging
     if run.edges.config.staging.keep_days == 0:
         staging.delete([file.key for file in staging.list(run.prefix)])

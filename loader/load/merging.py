@@ -105,10 +105,10 @@ def _merge(warehouse: Warehouse, session: Session, plan: Merge, table: str, repo
         rows = int(session.execute(merge.insert(dialect, target, staged, without="left_out" if some else None))[0][0])
         if some:
             session.execute("DELETE FROM left_out")
-    if table in _PROFILE_OF and rows:
-        profile = _PROFILE_OF[table]
-        for sql in merge.profile(dialect, plan.schema, profile, tuple(plan.tables[profile]), plan.load_id):
-            session.execute(sql)
+        if table in _PROFILE_OF:
+            profile = _PROFILE_OF[table]
+            for sql in merge.profile(dialect, target, profile, tuple(plan.tables[profile]), staged):
+                session.execute(sql)
     return TableResult(f"{plan.schema}.{table}", rows, _rows(report) - rows, time.monotonic() - began)
 
 

@@ -29,6 +29,10 @@ def shredded(run: Run, known: Tables) -> Manifest:
         for each in first
         if each.index in settled.again
     ]
+    if second:
+        files = [each.file for shard in second for each in shard.inputs]
+        stored_bytes = sum(file.size for file in files)
+        run.progress.step(f"{edges.source}: reading {len(files)} files again", total=stored_bytes, unit="bytes")
     again = workers.reports(edges, [workers.job(edges, each, turn="again") for each in second], run.progress)
     for shard, report in zip(second, again, strict=True):
         reports[shard.index] = replaced(reports[shard.index], report, shard.only)

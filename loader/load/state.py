@@ -1,15 +1,17 @@
 """How the sources stand, and what is in the warehouse. Nothing here writes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from loader.config import Config
 from loader.core.dialect import quoted
+from loader.core.plan import Arrival
 from loader.core.results import SourceStatus, Status, TableLine, Window
 from loader.core.schema import Column
 from loader.core.spec import CALLS, TRACKS
 from loader.core.types import ColumnType
 from loader.core.warehouse import Session, Warehouse
+from loader.errors import StorageError
 from loader.ledger import leases, summaries
 from loader.load.edges import Edges
 from loader.load.listing import pending
@@ -23,7 +25,7 @@ _EVENTS = (TRACKS, *(call.table for call in CALLS.values() if call.table))
 def status(config: Config) -> Status:
     """Return how every source stands, the latest loads, and whether all events are accounted for.
 
-    Lists each source. Raises StorageError for one that cannot be listed.
+    Lists each source; one that cannot be listed says why.
     """
     now = datetime.now(UTC)
     with reading(config) as (opened, asked), asked.session() as session:
@@ -51,7 +53,7 @@ def tables(config: Config) -> list[TableLine]:
 
 
 def _source(edges: Edges, opened: Warehouse, session: Session, now: datetime) -> SourceStatus:
-    waiting = pending(edges, session, Window()).arrivals
+    waiting, problem = _waiting(edges, session)
     newest = _newest(opened, edges.settings.schema, _EVENTS)
     return SourceStatus(
         edges.source,
@@ -63,7 +65,16 @@ def _source(edges: Edges, opened: Warehouse, session: Session, now: datetime) ->
         None if newest is None else max((now - newest).total_seconds(), 0.0),
         summaries.open_errors(session, edges.source),
         leases.held(session, edges.source, now=now),
+        problem,
     )
+
+
+def _waiting(edges: Edges, session: Session) -> tuple[Sequence[Arrival], str]:
+    """Return the files that wait, and why they cannot be listed, or ""."""
+    try:
+        return pending(edges, session, Window()).arrivals, ""
+    except StorageError as error:
+        return (), str(error)
 
 
 def _newest(opened: Warehouse, schema: str, tables: Iterable[str]) -> datetime | None:

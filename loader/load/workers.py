@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 
@@ -16,15 +17,16 @@ import pyarrow as pa
 
 from loader.config import Access
 from loader.core.objects import File, Store, load_bytes
-from loader.core.report import Report
+from loader.core.report import Report, total
 from loader.core.results import Progress
 from loader.core.shred import Shard, shred
 from loader.errors import WorkerError
 from loader.load.edges import Edges
 from loader.storage import connect
 
-Done = SimpleQueue[int | None]
-_done: list[Done] = []  # of this worker process: where it tells how many bytes it has read
+Told = tuple[int, int]  # bytes read, and events found in them
+Done = SimpleQueue[Told | None]
+_done: list[Done] = []  # of this worker process: where it tells what it has done
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,13 @@ def reports(edges: Edges, jobs: Sequence[Job], progress: Progress) -> list[Repor
     missing = [each for each in jobs if found[each.report_key] is None]
     if len(missing) == 1 or edges.workers == 1:
         for each in missing:
-            found[each.report_key] = run(each, advance=progress.advance)
+            found[each.report_key] = run(each, tell=partial(_advance, progress))
     elif missing:
         found |= _pooled(missing, min(edges.workers, len(missing)), progress)
     return [report for each in jobs if (report := found[each.report_key]) is not None]
 
 
-def run(each: Job, *, advance: Callable[[int], None]) -> Report:
+def run(each: Job, *, tell: Callable[[Told], None]) -> Report:
     """Shred one shard and store its report, last. Twice writes the same again."""
     events = connect(each.events_url, access=each.events_access, base=Path("/"))
     staging = connect(each.staging_url, access=each.staging_access, base=Path("/"))
@@ -75,13 +77,14 @@ def run(each: Job, *, advance: Callable[[int], None]) -> Report:
     def read(file: File) -> Iterator[bytes]:
         for chunk in events.read(file):
             yield chunk
-            advance(len(chunk))
+            tell((len(chunk), 0))
 
     def write(key: str, data: pa.Buffer) -> None:
         staging.write(key, memoryview(data))
 
     report = shred(each.shard, read, write)
     staging.write(each.report_key, msgspec.json.encode(report))
+    tell((0, total([report]).events))
     return report
 
 
@@ -107,8 +110,8 @@ def _pooled(jobs: Sequence[Job], workers: int, progress: Progress) -> dict[str, 
 @contextmanager
 def _listening(queue: Done, progress: Progress) -> Iterator[Done]:
     def listen() -> None:
-        while (amount := queue.get()) is not None:
-            progress.advance(amount)
+        while (told := queue.get()) is not None:
+            _advance(progress, told)
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()
@@ -124,7 +127,12 @@ def _begin(queue: Done) -> None:
 
 
 def _work(each: Job) -> Report:
-    return run(each, advance=_done[0].put)
+    return run(each, tell=_done[0].put)
+
+
+def _advance(progress: Progress, told: Told) -> None:
+    stored_bytes, events = told
+    progress.advance(stored_bytes, events=events)
 
 
 def _stored(staging: Store, key: str) -> Report | None:

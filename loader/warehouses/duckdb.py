@@ -7,7 +7,7 @@ While a process has the file open for writing no other can open it, not even to 
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -51,13 +51,14 @@ class DuckDB:
 
     def describe(self, schema: str) -> Tables:
         """Return the columns of every table of `schema`, in order; a type that is not ours counts as a string."""
-        found = self._connection.cursor().execute(
+        query = (
             "SELECT table_name, column_name, data_type FROM duckdb_columns() "
-            "WHERE database_name = current_database() AND schema_name = ? ORDER BY table_name, column_index",
-            [schema],
+            "WHERE database_name = current_database() AND schema_name = ? ORDER BY table_name, column_index"
         )
+        with _translated(f"describing {schema}"):
+            found = self._connection.cursor().execute(query, [schema]).fetchall()
         tables: dict[str, dict[str, Column]] = {}
-        for table, column, spelled in found.fetchall():
+        for table, column, spelled in found:
             tables.setdefault(table, {})[column] = Column(_TYPES.get(spelled, ColumnType.STRING))
         return tables
 
@@ -71,7 +72,8 @@ class DuckDB:
             try:
                 yield _Cursor(cursor)
             except BaseException:
-                cursor.execute("ROLLBACK")
+                with suppress(duckdb.Error):  # the first error counts; a closed connection has rolled back
+                    cursor.execute("ROLLBACK")
                 raise
             with _translated("the warehouse"):
                 cursor.execute("COMMIT")

@@ -95,6 +95,7 @@ STATUS = Status(
             open_loads=(("77aa0b1e", "loading", "app.tracks: out of memory"), ("88bb0c2f", "planned", "")),
             lease="process 4711 on worker-1 until 05:13",
         ),
+        SourceStatus("shop", "shop", 0, 0, DAY, DAY, 90_000.0, (), None, "folder /data/shop does not exist; create it"),
     ),
     loads=(
         LoadLine("77aa0b1e", "app", "loading", "load", LATER, None, 1, 0, 0, 0, 0, 0, 0, None, "out of memory"),

@@ -1,6 +1,7 @@
 """The real command: what it writes, what it prints where, and its exit codes."""
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -175,7 +176,7 @@ def test_the_traceback_comes_with_debug(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
-    line = f"{sys.executable} -m loader generate --events 30 --files 2 --to events; echo $? >code"
+    line = f"{shlex.quote(sys.executable)} -m loader generate --events 30 --files 2 --to events; echo $? >code"
     command = ["sh", "-c", f"({line}) 2>errors | true"]
     subprocess.run(command, cwd=tmp_path, env=environment(), check=True)
     deadline = time.monotonic() + 30

@@ -30,7 +30,7 @@ EVENTS = [
     Named("👩‍👩‍👧 🎉", "n_7a847140"),
     Named(" ", "n_36a9e7f1"),
     Named("!?", "n_8faf838e"),
-    Named("\u0000", "n_6e340b9c"),
+    Named("\u0000", "n_83d544cc"),
     Named("Größe geändert", "grosse_geandert"),
     Named("注文完了", "zhu_wen_wan_le"),
     Named("Tracks", "_tracks"),

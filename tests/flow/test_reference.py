@@ -57,7 +57,7 @@ def value_of(text: str) -> str:
     parsed = json.loads(text, parse_int=str, parse_float=str)
     if isinstance(parsed, str):
         try:
-            return repr(float(parsed)) if abs(float(parsed)) < 2**63 else parsed
+            return repr(float(parsed) + 0.0) if abs(float(parsed)) < 2**63 else parsed
         except ValueError:
             return parsed
     return json.dumps(json.loads(text), sort_keys=True)

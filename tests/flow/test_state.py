@@ -79,6 +79,17 @@ def test_status_names_open_loads_and_who_is_at_work(project: Project) -> None:
     assert source.lease.startswith("process ")
 
 
+def test_a_source_that_cannot_be_listed_is_shown_with_its_problem_beside_the_others(project: Project) -> None:
+    config = project(source='[sources.gone]\nurl = "gone"\nlayout = "{yyyy}/{mm}/{dd}/{hh}/"')
+    put(config, "a.gz", lines(order(1)))
+    run(config)
+    put(config, "b.gz", lines(order(2)))
+    web, gone = status(config).sources
+    assert (web.pending_files, web.problem) == (1, "")
+    assert (gone.source, gone.pending_files, gone.last_load_at) == ("gone", 0, None)
+    assert gone.problem == f"folder {config.base / 'gone'} does not exist; create it, or correct the url in loader.toml"
+
+
 def refusing_table(config: Config) -> None:
     """Make a table that takes no row of ours."""
     with duckdb.connect(config.warehouse.path) as connection:
