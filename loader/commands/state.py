@@ -56,10 +56,10 @@ def tables(arguments: Arguments) -> int:
 
 
 def status_page(found: Status) -> Page:
-    """Tell the sources, what is open in each, the latest loads, and the balance of events. Times are UTC."""
+    """Tell the sources, what is wrong or open in each, the latest loads, and the balance of events. Times are UTC."""
     headings = ("source", "files waiting", "size", "last load", "newest event", "lag")
     sources = Grid(headings, tuple(map(_source, found.sources)), frozenset({"files waiting", "size", "lag"}))
-    return [sources, *_open(found), *_loads(found), *_balance(found)]
+    return [sources, *_problems(found), *_open(found), *_loads(found), *_balance(found)]
 
 
 def tables_page(found: list[TableLine], *, columns: bool) -> Page:
@@ -96,10 +96,14 @@ def _source(source: SourceStatus) -> tuple[str, ...]:
     )
 
 
-def _open(found: Status) -> Iterator[str | Line]:
+def _problems(found: Status) -> Iterator[Line]:
     for source in found.sources:
         if source.problem:
             yield Line(f"{source.source}: {source.problem}", "bad")
+
+
+def _open(found: Status) -> Iterator[str | Line]:
+    for source in found.sources:
         if source.lease:
             yield f"{source.source}: a load is at work: {source.lease}"
         for load_id, state, error in source.open_loads:

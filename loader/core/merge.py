@@ -89,6 +89,16 @@ def insert(dialect: Dialect, target: Target, staged: Sequence[Staged], *, withou
     return f"INSERT INTO {quoted(dialect, target.schema, target.table)} ({listed})\n" + "\nUNION ALL\n".join(selects)
 
 
+def missing(dialect: Dialect, target: Target, table: str, staged: Sequence[Staged]) -> str:
+    """Return the query that finds a row if someone in the staged rows is not in `users` or `accounts`."""
+    ours, people = quoted(dialect, target.schema, table), _people(PROFILES[table][1], staged)
+    return f"SELECT 1 FROM ({people}) AS people(id) WHERE id NOT IN (SELECT id FROM {ours}) LIMIT 1"
+
+
+def _people(key: str, staged: Sequence[Staged]) -> str:
+    return " UNION ".join(f"SELECT {key} FROM {each.relation} WHERE {key} IS NOT NULL" for each in staged)
+
+
 def profile(
     dialect: Dialect, target: Target, table: str, columns: Sequence[str], staged: Sequence[Staged]
 ) -> list[str]:
@@ -98,7 +108,7 @@ def profile(
     """
     source, key, _ = PROFILES[table]
     theirs, ours = quoted(dialect, target.schema, source), quoted(dialect, target.schema, table)
-    touched = " UNION ".join(f"SELECT {key} FROM {each.relation} WHERE {key} IS NOT NULL" for each in staged)
+    touched = _people(key, staged)
     chosen = [name for name in columns if name != "id" and name not in LOAD_COLUMNS]
     listed = ", ".join(quoted(dialect, name) for name in ("id", *chosen, *LOAD_COLUMNS))
     newest = ", ".join(

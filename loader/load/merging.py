@@ -105,8 +105,8 @@ def _merge(warehouse: Warehouse, session: Session, plan: Merge, table: str, repo
         rows = int(session.execute(merge.insert(dialect, target, staged, without="left_out" if some else None))[0][0])
         if some:
             session.execute("DELETE FROM left_out")
-        if table in _PROFILE_OF:
-            profile = _PROFILE_OF[table]
+        profile = _PROFILE_OF.get(table)
+        if profile and (rows or session.execute(merge.missing(dialect, target, profile, staged))):
             for sql in merge.profile(dialect, target, profile, tuple(plan.tables[profile]), staged):
                 session.execute(sql)
     return TableResult(f"{plan.schema}.{table}", rows, _rows(report) - rows, time.monotonic() - began)

@@ -96,13 +96,13 @@ class Bucket:
     def write(self, key: str, data: _Bytes) -> None:
         """Put the object; above CHUNK_BYTES as a multipart upload."""
         with self._translated(key):
-            obstore.put(self._client, self._path(key), data, chunk_size=CHUNK_BYTES, max_concurrency=_UPLOADS)
+            obstore.put(self._client, self._path(key), _octets(data), chunk_size=CHUNK_BYTES, max_concurrency=_UPLOADS)
 
     def create(self, key: str, data: _Bytes) -> bool:
         """Put the object in one request, on the condition that there is none."""
         with self._translated(key):
             try:
-                obstore.put(self._client, self._path(key), data, mode="create")
+                obstore.put(self._client, self._path(key), _octets(data), mode="create")
             except AlreadyExistsError:
                 return False
         return True
@@ -158,6 +158,11 @@ class Bucket:
             yield
         except (BaseError, OSError, ValueError) as error:
             raise _translation(f"{self.url}/{key}" if key else self.url, error) from None
+
+
+def _octets(data: _Bytes) -> memoryview:
+    # Arrow says of its buffers that they hold signed numbers, and obstore takes no such memory (0.12.1).
+    return memoryview(data).cast("B")
 
 
 def _translation(thing: str, error: Exception) -> StorageError:

@@ -191,7 +191,9 @@ def assert_settled(config: Config) -> None:
     assert query(config, "SELECT * FROM loader.leases") == []
     assert query(config, "SELECT * FROM loader.conservation WHERE unaccounted <> 0") == []
     assert query(config, "SELECT load_id FROM loader.loads WHERE NOT conserved") == []
-    assert [each.key for each in connect(config.staging.url, access=config.staging.access, base=config.base).list()] == []
+    assert [
+        each.key for each in connect(config.staging.url, access=config.staging.access, base=config.base).list()
+    ] == []
 
 
 def change(config: Config, sql: str, values: Sequence[object] = ()) -> None:

@@ -5,6 +5,7 @@ whole bucket for every page of a listing: keep to a few thousand keys.
 """
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,6 +34,30 @@ def serve(*buckets: str) -> Iterator[str]:
         yield endpoint
     finally:
         server.stop()
+
+
+@contextmanager
+def heard() -> Iterator[list[str]]:
+    """Yield the requests that the server answers from here on, such as `GET /events?prefix=a`, as they come."""
+    log, listener = logging.getLogger("werkzeug"), _Listener()
+    log.addHandler(listener)
+    log.setLevel(logging.INFO)
+    try:
+        yield listener.requests
+    finally:
+        log.setLevel(logging.ERROR)
+        log.removeHandler(listener)
+
+
+class _Listener(logging.Handler):
+    """Keeps the request out of each line that werkzeug logs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.requests += re.findall(r"([A-Z]+ /\S*) HTTP/", record.getMessage())
 
 
 def put(endpoint: str, key: str, data: bytes, *, bucket: str = BUCKET) -> None:

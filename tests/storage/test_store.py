@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from standins import s3
 
@@ -105,6 +106,14 @@ def test_a_file_says_its_size_and_when_it_was_written(store: Store) -> None:
     assert file.size == 5
     assert file.modified_at.utcoffset() == timedelta(0)
     assert abs(datetime.now(UTC) - file.modified_at) < timedelta(minutes=1)
+
+
+def test_memory_of_arrow_is_written_as_it_is(store: Store) -> None:
+    buffer = pa.py_buffer(b"\x00\x7f\x80\xff")
+    store.write("a", memoryview(buffer))
+    assert store.create("b", memoryview(buffer))
+    store.write("empty", memoryview(pa.py_buffer(b"")))
+    assert [content(store, key) for key in ("a", "b", "empty")] == [b"\x00\x7f\x80\xff"] * 2 + [b""]
 
 
 def test_two_listings_give_the_same_versions(full: Store) -> None:
