@@ -52,26 +52,51 @@ def groups(parts: Sequence[Part]) -> list[tuple[list[Part], dict[str, str]]]:
     return found
 
 
-def duplicates(dialect: Dialect, target: Target, staged: Sequence[Staged], *, table_has_rows: bool) -> str:
-    """Return the query for the row keys of staged rows that are not to be inserted."""
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One table's staged rows."""
+
+    target: Target
+    staged: Sequence[Staged]
+    rows_there: bool  # whether the table has rows already
+
+
+def duplicates(dialect: Dialect, sources: Sequence[Source]) -> str:
+    """Return the query for the row keys of staged rows that are not to be inserted, of all sources at once.
+
+    The sources' row keys differ: a row of an event table is a row of `tracks` too, so the two need two queries.
+    """
     row, content = quoted(dialect, ROW), quoted(dialect, HASH)
-    keys = " UNION ALL ".join(
-        f"SELECT id, received_at, {content} AS content, {row} AS place FROM {each.relation}" for each in staged
+    keys = "\nUNION ALL ".join(
+        f"SELECT {number} AS source, id, received_at, {content} AS content, {row} AS place FROM {each.relation}"
+        for number, source in enumerate(sources)
+        for each in source.staged
     )
-    within = """
+    there = "".join(_there(dialect, number, each.target) for number, each in enumerate(sources) if each.rows_there)
+    return f"""
+WITH keys AS (
+{keys}
+)
 SELECT place FROM (
-  SELECT place, row_number() OVER (PARTITION BY id ORDER BY received_at, content, place) AS turn FROM keys
-  WHERE id IN (SELECT id FROM keys GROUP BY id HAVING count(*) > 1)
-) AS repeated WHERE turn > 1"""
-    if not table_has_rows:
-        return f"WITH keys AS ({keys}){within}"
-    there = f"""
+  SELECT place, row_number() OVER (PARTITION BY source, id ORDER BY received_at, content, place) AS turn FROM keys
+  WHERE (source, id) IN (SELECT (source, id) FROM keys GROUP BY source, id HAVING count(*) > 1)
+) AS repeated WHERE turn > 1{there}"""
+
+
+def _there(dialect: Dialect, number: int, target: Target) -> str:
+    return f"""
 UNION
-SELECT place FROM keys WHERE id IN (
+SELECT place FROM keys WHERE source = {number} AND id IN (
   SELECT id FROM {quoted(dialect, target.schema, target.table)}
   WHERE received_at BETWEEN {_time(target.lowest)} AND {_time(target.highest)}
 )"""
-    return f"WITH keys AS ({keys}){within}{there}"
+
+
+def filled(dialect: Dialect, schema: str, tables: Sequence[str]) -> str:
+    """Return the query for the names of those tables that have rows."""
+    return " UNION ALL ".join(
+        f"SELECT {literal(each)} WHERE EXISTS (SELECT 1 FROM {quoted(dialect, schema, each)})" for each in tables
+    )
 
 
 def insert(dialect: Dialect, target: Target, staged: Sequence[Staged], *, without: str | None) -> str:

@@ -6,14 +6,17 @@ A table is a transaction of its own, in principle. Small ones share one, as a co
 import time
 from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 
 from loader.core import merge, spec
-from loader.core.merge import Target
+from loader.core.dialect import Dialect
+from loader.core.merge import Source, Target
 from loader.core.report import TableReport
 from loader.core.results import Progress, TableResult
 from loader.core.schema import Tables
+from loader.core.spec import TRACKS
 from loader.core.timestamps import MAX_AT, MIN_AT
 from loader.core.warehouse import Session, Warehouse
 from loader.errors import WarehouseError
@@ -58,9 +61,9 @@ def merge_tables(
 def _batches(found: Iterable[tuple[str, TableReport]]) -> list[list[Table]]:
     """Return tables that share a transaction: small ones, since a commit costs as much as merging one of them."""
     batches: list[list[Table]] = []
-    rows = _MAX_ROWS
-    for name, report in sorted(found, key=lambda each: (-_rows(each[1]), each[0])):
-        if rows + _rows(report) > _MAX_ROWS or len(batches[-1]) == _MAX_TABLES:
+    rows = _MAX_ROWS + 1  # `tracks` comes first, and alone: its rows are those of the event tables
+    for name, report in sorted(found, key=lambda each: (each[0] != TRACKS, -_rows(each[1]), each[0])):
+        if rows + _rows(report) > _MAX_ROWS or len(batches[-1]) == _MAX_TABLES or batches[-1][0][0] == TRACKS:
             batches.append([])
             rows = 0
         batches[-1].append((name, report))
@@ -76,14 +79,7 @@ def _merged(warehouse: Warehouse, plan: Merge, batch: list[Table], *, lease: Lea
     """Merge tables in one transaction; where that fails, each in its own, so that only the failing one is left out."""
     began = time.monotonic()
     try:
-        with warehouse.session() as session:
-            lease.check(session)
-            session.execute("CREATE OR REPLACE TEMP TABLE left_out (place BIGINT)")
-            results = [_merge(warehouse, session, plan, *each) for each in batch]
-            loads.note_tables(
-                session, plan.load_id, plan.schema, [(each, len(batch[n][1].parts)) for n, each in enumerate(results)]
-            )
-            return results
+        return _together(warehouse, plan, batch, lease=lease)
     except WarehouseError as error:
         if len(batch) > 1:
             return [result for each in batch for result in _merged(warehouse, plan, [each], lease=lease)]
@@ -94,22 +90,41 @@ def _merged(warehouse: Warehouse, plan: Merge, batch: list[Table], *, lease: Lea
         return [failed]
 
 
-def _merge(warehouse: Warehouse, session: Session, plan: Merge, table: str, report: TableReport) -> TableResult:
-    """Add the new rows of one table, inside the caller's transaction."""
-    began = time.monotonic()
-    dialect, target = warehouse.dialect, _target(plan, table, report)
-    with warehouse.staged(report.parts) as staged:
-        there = _has_rows(session, target)
-        keys = merge.duplicates(dialect, target, staged, table_has_rows=there)
-        some = session.execute(f"INSERT INTO left_out {keys}")[0][0]
-        rows = int(session.execute(merge.insert(dialect, target, staged, without="left_out" if some else None))[0][0])
-        if some:
-            session.execute("DELETE FROM left_out")
-        profile = _PROFILE_OF.get(table)
-        if profile and (rows or session.execute(merge.missing(dialect, target, profile, staged))):
-            for sql in merge.profile(dialect, target, profile, tuple(plan.tables[profile]), staged):
-                session.execute(sql)
-    return TableResult(f"{plan.schema}.{table}", rows, _rows(report) - rows, time.monotonic() - began)
+def _together(warehouse: Warehouse, plan: Merge, batch: list[Table], *, lease: Lease) -> list[TableResult]:
+    """Add the new rows of some tables in one transaction."""
+    dialect = warehouse.dialect
+    with ExitStack() as stack:
+        staged = [stack.enter_context(warehouse.staged(report.parts)) for _, report in batch]
+        session = stack.enter_context(warehouse.session())
+        lease.check(session)
+        there = {name for (name,) in session.execute(merge.filled(dialect, plan.schema, [name for name, _ in batch]))}
+        sources = [
+            Source(_target(plan, name, report), parts, name in there)
+            for (name, report), parts in zip(batch, staged, strict=True)
+        ]
+        session.execute("CREATE OR REPLACE TEMP TABLE left_out (place BIGINT)")
+        some = session.execute(f"INSERT INTO left_out {merge.duplicates(dialect, sources)}")[0][0]
+        without = "left_out" if some else None
+        results = [
+            _added(session, dialect, plan, source, _rows(report), without=without)
+            for source, (_, report) in zip(sources, batch, strict=True)
+        ]
+        parts = [len(report.parts) for _, report in batch]
+        loads.note_tables(session, plan.load_id, plan.schema, list(zip(results, parts, strict=True)))
+    return results
+
+
+def _added(
+    session: Session, dialect: Dialect, plan: Merge, source: Source, total: int, *, without: str | None
+) -> TableResult:
+    """Add the new ones of one table's `total` rows, inside the caller's transaction."""
+    began, target, staged = time.monotonic(), source.target, source.staged
+    rows = int(session.execute(merge.insert(dialect, target, staged, without=without))[0][0])
+    profile = _PROFILE_OF.get(target.table)
+    if profile and (rows or session.execute(merge.missing(dialect, target, profile, staged))):
+        for sql in merge.profile(dialect, target, profile, tuple(plan.tables[profile]), staged):
+            session.execute(sql)
+    return TableResult(f"{plan.schema}.{target.table}", rows, total - rows, time.monotonic() - began)
 
 
 def _target(plan: Merge, table: str, report: TableReport) -> Target:
@@ -124,8 +139,3 @@ def _target(plan: Merge, table: str, report: TableReport) -> Target:
         loads.moment(max(min(part.earliest for part in report.parts) - window, MIN_AT)),
         loads.moment(min(max(part.latest for part in report.parts) + window, MAX_AT)),
     )
-
-
-def _has_rows(session: Session, target: Target) -> bool:
-    query = f'SELECT 1 FROM "{target.schema}"."{target.table}" LIMIT 1'
-    return bool(session.execute(query))

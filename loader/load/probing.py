@@ -80,7 +80,7 @@ class Probe:
         target = Target(SCRATCH, self.table, columns, _SYSTEM, "doctor", _AT - far, _AT + far)
         part = Part(self.key, 2, 0, {"total": "integer", "coupon": "json"})
         with self.opened.staged([part]) as staged, self.opened.session() as session:
-            keys = merge.duplicates(dialect, target, staged, table_has_rows=True)
+            keys = merge.duplicates(dialect, [merge.Source(target, staged, rows_there=True)])
             session.execute(f"CREATE OR REPLACE TEMP TABLE left_out AS {keys}")
             rows = int(session.execute(merge.insert(dialect, target, staged, without="left_out"))[0][0])
             session.execute("DROP TABLE left_out")
