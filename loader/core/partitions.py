@@ -49,7 +49,7 @@ def prefixes(layout: str | None, start: datetime | None, stop: datetime) -> Iter
     if layout is None or start is None or "{source}" in layout.split("{yyyy}")[0].split("{day_ms}")[0]:
         yield ""
         return
-    days = (stop - start) // timedelta(days=1) + 2
+    days = (truncated(stop - timedelta(microseconds=1), "day") - truncated(start, "day")).days + 1
     heads = dict.fromkeys(_filled(layout, start + timedelta(days=day)) for day in range(min(days, _MAX_PREFIXES)))
     if days > _MAX_PREFIXES:
         yield _shared(_filled(layout, start), _filled(layout, stop))

@@ -19,12 +19,13 @@ from loader.core.schema import Tables
 from loader.core.spec import TRACKS
 from loader.core.timestamps import MAX_AT, MIN_AT
 from loader.core.warehouse import Session, Warehouse
-from loader.errors import WarehouseError
+from loader.errors import CapacityError, WarehouseError
 from loader.ledger import loads
 from loader.load.leasing import Lease
 
 Table = tuple[str, TableReport]
-_MAX_ROWS, _MAX_TABLES = 60_000, 64  # of tables that share a transaction
+_MAX_ROWS = 60_000  # of tables that share a transaction
+_MAX_COLUMNS = 256  # of the same: DuckDB holds a block of 256 KiB for each until it commits
 _PROFILE_OF = {source: table for table, (source, _, _) in spec.PROFILES.items()}
 
 
@@ -62,12 +63,15 @@ def _batches(found: Iterable[tuple[str, TableReport]]) -> list[list[Table]]:
     """Return tables that share a transaction: small ones, since a commit costs as much as merging one of them."""
     batches: list[list[Table]] = []
     rows = _MAX_ROWS + 1  # `tracks` comes first, and alone: its rows are those of the event tables
+    columns = 0
     for name, report in sorted(found, key=lambda each: (each[0] != TRACKS, -_rows(each[1]), each[0])):
-        if rows + _rows(report) > _MAX_ROWS or len(batches[-1]) == _MAX_TABLES or batches[-1][0][0] == TRACKS:
+        full = rows + _rows(report) > _MAX_ROWS or columns + len(report.columns) > _MAX_COLUMNS
+        if full or batches[-1][0][0] == TRACKS:
             batches.append([])
-            rows = 0
+            rows = columns = 0
         batches[-1].append((name, report))
         rows += _rows(report)
+        columns += len(report.columns)
     return batches
 
 
@@ -80,9 +84,11 @@ def _merged(warehouse: Warehouse, plan: Merge, batch: list[Table], *, lease: Lea
     began = time.monotonic()
     try:
         return _together(warehouse, plan, batch, lease=lease)
-    except WarehouseError as error:
+    except (WarehouseError, CapacityError) as error:
         if len(batch) > 1:
             return [result for each in batch for result in _merged(warehouse, plan, [each], lease=lease)]
+        if isinstance(error, CapacityError):
+            raise
         [(table, report)] = batch
         failed = TableResult(f"{plan.schema}.{table}", 0, 0, time.monotonic() - began, str(error))
         with warehouse.session() as session:

@@ -4,6 +4,7 @@ import os
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from loader.config import Access
 from loader.core.objects import Store, find
@@ -42,7 +43,8 @@ def prepare(store: Store) -> None:
 def local(store: Store, key: str, scratch: Path) -> Path:
     """Return a path with the bytes of the object: itself in a folder, else a copy in `scratch`, an existing folder.
 
-    Called twice, it copies again and replaces the copy. Raises ObjectChangedError when there is no such object.
+    Called twice, also at once, it returns the same copy while the object is the same. Raises ObjectChangedError when
+    there is no such object.
     """
     if isinstance(store, Folder):
         path = store.path(key)
@@ -56,9 +58,11 @@ def _copy(store: Store, key: str, scratch: Path) -> Path:
     file = find(store, key)
     if file is None:
         raise ObjectChangedError(f"{store.url}/{key} is gone")
-    name = sha256(f"{store.url}/{key}".encode()).hexdigest()[:32] + PurePosixPath(key).suffix
-    temporary = scratch / f".{name}"
+    name = sha256(f"{store.url}/{key}\0{file.version}".encode()).hexdigest()[:32] + PurePosixPath(key).suffix
+    path, temporary = scratch / name, scratch / f".{uuid4().hex}"  # another thread may be copying it too
+    if path.exists():
+        return path
     with translated(temporary), temporary.open("wb") as copy:
         copy.writelines(store.read(file))
     with translated(temporary):
-        return temporary.replace(scratch / name)
+        return temporary.replace(path)

@@ -132,6 +132,7 @@ def connect(
     }
     deadline = time.monotonic() + wait_seconds
     wait = _FIRST_WAIT_SECONDS
+    _drop_stillborn(Path(path))
     while True:
         try:
             with _translated(path):
@@ -143,6 +144,17 @@ def connect(
                 raise
         time.sleep(wait)
         wait = min(wait * 2, _MAX_WAIT_SECONDS)
+
+
+def _drop_stillborn(path: Path) -> None:
+    """Remove a file without a byte: a process was killed before DuckDB wrote the header, and nothing else can read it.
+
+    One that is just being made has its header after a moment.
+    """
+    if path.is_file() and not path.stat().st_size:
+        time.sleep(_MAX_WAIT_SECONDS)
+        if path.is_file() and not path.stat().st_size:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

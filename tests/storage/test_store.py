@@ -235,12 +235,15 @@ def test_a_local_path_has_the_bytes_and_follows_a_rewrite(store: Store, tmp_path
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     store.write("parts/p q.parquet", b"one")
-    assert local(store, "parts/p q.parquet", scratch).read_bytes() == b"one"
+    with ThreadPoolExecutor(8) as pool:
+        paths = list(pool.map(lambda _: local(store, "parts/p q.parquet", scratch), range(16)))
+    assert {path.read_bytes() for path in paths} == {b"one"}
+    assert len(set(paths)) == 1
+    assert len(list(scratch.iterdir())) <= 1
     store.write("parts/p q.parquet", b"two")
     path = local(store, "parts/p q.parquet", scratch)
     assert path.read_bytes() == b"two"
     assert path.suffix == ".parquet"
-    assert len(list(scratch.iterdir())) <= 1
     with pytest.raises(ObjectChangedError, match="gone"):
         local(store, "parts/p", scratch)
 
