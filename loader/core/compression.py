@@ -14,6 +14,7 @@ from loader.errors import CorruptFileError
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _GZIP_WINDOW = 31
 _STEP = 4 << 20  # bytes that one call of a decompressor may give
+_ZSTD_STEP = 4 << 10  # bytes that it is given at once: zstandard has no other bound, and packs up to 32,000 to 1
 
 
 def unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -40,9 +41,11 @@ def _chained(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _unmarked(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    first = next(chunks, b"")
-    while 0 < len(first) < len(BYTE_ORDER_MARK) and (more := next(chunks, b"")):
-        first += more
+    first = b""
+    for chunk in chunks:
+        first += chunk
+        if len(first) >= len(BYTE_ORDER_MARK):
+            break
     yield first.removeprefix(BYTE_ORDER_MARK)
     yield from chunks
 
@@ -73,13 +76,15 @@ def _unzstd(chunks: Iterator[bytes]) -> Iterator[bytes]:
     begun = False
     try:
         for chunk in chunks:
-            data = chunk
-            while data:
-                if begun and frame.eof:
-                    frame = zstandard.ZstdDecompressor().decompressobj()
-                begun = True
-                yield frame.decompress(data)
-                data = frame.unused_data if frame.eof else b""
+            for start in range(0, len(chunk), _ZSTD_STEP):
+                data = chunk[start : start + _ZSTD_STEP]
+                while data:
+                    if begun and frame.eof:
+                        frame = zstandard.ZstdDecompressor().decompressobj()
+                    begun = True
+                    found = frame.decompress(data)
+                    yield from (found[at : at + _STEP] for at in range(0, len(found), _STEP))
+                    data = frame.unused_data if frame.eof else b""
     except zstandard.ZstdError as error:
         raise CorruptFileError("corrupt_zstd", f"zstandard data is damaged: {error}") from error
     if begun and not frame.eof:

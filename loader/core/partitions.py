@@ -12,7 +12,7 @@ from functools import lru_cache
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _DIGITS = {"yyyy": r"\d{4}", "mm": r"\d{2}", "dd": r"\d{2}", "hh": r"\d{2}", "day_ms": r"\d{8,14}", "source": r"[^/]+"}
 STEPS = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
-_MAX_PREFIXES = 2_000  # prefixes listed one by one; a wider window is listed from its first to its last
+_MAX_PREFIXES = 2_000  # prefixes listed one by one; for a wider window all is listed
 
 
 def partition_of(key: str, modified_at: datetime, *, layout: str | None, step: str) -> datetime | None:
@@ -52,15 +52,9 @@ def prefixes(layout: str | None, start: datetime | None, stop: datetime) -> Iter
     days = (truncated(stop - timedelta(microseconds=1), "day") - truncated(start, "day")).days + 1
     heads = dict.fromkeys(_filled(layout, start + timedelta(days=day)) for day in range(min(days, _MAX_PREFIXES)))
     if days > _MAX_PREFIXES:
-        yield _shared(_filled(layout, start), _filled(layout, stop))
+        yield layout.split("{")[0]
     else:
         yield from heads
-
-
-def _shared(one: str, other: str) -> str:
-    """Return the text that both begin with."""
-    length = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-    return one[:length]
 
 
 def _filled(layout: str, day: datetime) -> str:

@@ -69,10 +69,20 @@ def shards(sizes: Sequence[int], *, workers: int, max_bytes: int, min_bytes: int
     total = sum(sizes)
     rounds = max(1, -(-total // (max_bytes * workers)))
     count = max(1, min(rounds * workers, total // max(min_bytes, 1), len(sizes)))
+    while True:
+        members = _spread(sizes, count)
+        large = any(len(each) > 1 and sum(sizes[one] for one in each) > max_bytes for each in members)
+        if not large or count >= len(sizes):
+            return [tuple(sorted(each)) for each in members if each]
+        count += 1
+
+
+def _spread(sizes: Sequence[int], count: int) -> list[list[int]]:
+    """Return `count` lists of ordinals of about equal bytes: the largest file first, into the emptiest list."""
     filled = [0] * count
     members: list[list[int]] = [[] for _ in range(count)]
     for ordinal in sorted(range(len(sizes)), key=lambda each: (-sizes[each], each)):
         smallest = filled.index(min(filled))
         members[smallest].append(ordinal)
         filled[smallest] += sizes[ordinal]
-    return [tuple(sorted(each)) for each in members if each]
+    return members

@@ -86,7 +86,7 @@ def settled(known: Tables, found: Mapping[str, TableReport], *, max_columns: int
         if family(table, report.call) != table:
             decided = tables[TRACKS]
             shared = [name for name in own if name.startswith(CONTEXT_PREFIX)]
-            columns |= {name: decided[name] for name in shared if name in decided}
+            columns |= {name: decided[name] for name in sorted(shared) if name in decided}
             own = {name: each for name, each in own.items() if name not in shared}
         columns |= _grown(columns, own, max_columns)
         used = [name for name in OVERFLOW_COLUMNS if any(name in part.columns for part in report.parts)]

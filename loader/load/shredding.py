@@ -11,7 +11,7 @@ from loader.load import workers
 from loader.load.runs import Manifest, Run, manifest, store_manifest
 
 _MIN_SHARD_BYTES = 1 << 20  # as stored: less is not worth another process
-_INTERPRETER_BYTES = 64 << 20  # of a worker, beside its data
+_INTERPRETER_BYTES = 112 << 20  # of a worker, beside its data
 _MIN_MEMORY_BYTES = 48 << 20
 
 

@@ -5,9 +5,8 @@ from itertools import permutations
 
 import pytest
 
-from loader.core.policy import Known
 from loader.core.report import BOTH, MIXED, Found, Part, Report, TableReport
-from loader.core.schema import Column, Columns
+from loader.core.schema import Column, Tables
 from loader.core.settling import replaced, settle
 from loader.core.types import ColumnType, Kind
 
@@ -28,14 +27,15 @@ def one_column(kinds: Kind, spelled: str) -> Report:
     return report({"total": Found(int(kinds), rows=1)}, part(f"{int(kinds)}/{spelled}", {"total": spelled}))
 
 
-def written_again(reports: list[Report], *, known: Known | None = None, max_columns: int = 1000) -> dict[int, set[str]]:
-    found = settle(known or Known(), reports, max_columns=max_columns)
+def written_again(
+    reports: list[Report], *, known: Tables | None = None, max_columns: int = 1000
+) -> dict[int, set[str]]:
+    found = settle(known or {}, reports, max_columns=max_columns)
     return {shard: set(tables) for shard, tables in found.again.items()}
 
 
-def exists(column: Column) -> Known:
-    columns: Columns = {"total": column}
-    return Known({ORDER: columns, "tracks": {}})
+def exists(column: Column) -> Tables:
+    return {ORDER: {"total": column}, "tracks": {}}
 
 
 # One finds integers and a page of the web, one doubles and a phone, one strings and too many columns of its own.
@@ -71,8 +71,8 @@ ORDERS = list(permutations(range(3)))
 @pytest.mark.parametrize("order", ORDERS, ids=str)
 @pytest.mark.parametrize("max_columns", [1000, 14, 12])
 def test_the_order_of_the_reports_does_not_matter(order: tuple[int, ...], max_columns: int) -> None:
-    straight = settle(Known(), THREE, max_columns=max_columns)
-    turned = settle(Known(), [THREE[index] for index in order], max_columns=max_columns)
+    straight = settle({}, THREE, max_columns=max_columns)
+    turned = settle({}, [THREE[index] for index in order], max_columns=max_columns)
     assert turned.tables == straight.tables
     assert turned.known == straight.known
     assert {order[shard]: names for shard, names in turned.again.items()} == straight.again
@@ -80,15 +80,15 @@ def test_the_order_of_the_reports_does_not_matter(order: tuple[int, ...], max_co
 
 @pytest.mark.parametrize("order", ORDERS, ids=str)
 def test_the_order_of_the_reports_does_not_change_the_order_of_columns(order: tuple[int, ...]) -> None:
-    straight = settle(Known(), THREE, max_columns=1000)
-    turned = settle(Known(), [THREE[index] for index in order], max_columns=1000)
+    straight = settle({}, THREE, max_columns=1000)
+    turned = settle({}, [THREE[index] for index in order], max_columns=1000)
     assert {table: list(columns) for table, columns in turned.tables.items()} == {
         table: list(columns) for table, columns in straight.tables.items()
     }
 
 
 def test_three_reports_make_one_schema() -> None:
-    tables = settle(Known(), THREE, max_columns=1000).tables
+    tables = settle({}, THREE, max_columns=1000).tables
     own = {name: column.type.value for name, column in tables[ORDER].items()}
     assert {name: own[name] for name in ("total", "coupon", "rare")} == {
         "total": "json",  # an array among them
@@ -152,8 +152,8 @@ class TestWhatIsWrittenAgain:
 
 def test_a_table_that_was_full_takes_no_more_in_the_second_round() -> None:
     reports = [report({"common": Found(1, rows=9), "rare": Found(1, rows=1)}, part("a", {"common": "boolean"}))]
-    assert settle(Known(), reports, max_columns=12).known.closed == {ORDER}
-    assert settle(Known(), reports, max_columns=13).known.closed == set()
+    assert settle({}, reports, max_columns=12).known.closed == {ORDER}
+    assert settle({}, reports, max_columns=13).known.closed == set()
 
 
 def test_parts_written_again_take_the_place_of_the_first_ones() -> None:

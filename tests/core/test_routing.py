@@ -1,0 +1,119 @@
+"""Row keys name a place and sort by it; a block's lines go to tables, and none is lost."""
+
+import pytest
+import xxhash
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loader.core.policy import Known, Policy, Selection
+from loader.core.routing import MAX_FILES, Routed, Router, place, row_key
+
+PLACES = st.tuples(st.integers(0, MAX_FILES - 1), st.integers(0, 2**27 - 1), st.integers(0, 2**20 - 1))
+
+
+@given(PLACES)
+def test_a_row_key_gives_its_place_back(where: tuple[int, int, int]) -> None:
+    assert place(row_key(*where)) == where
+
+
+@given(PLACES, PLACES)
+def test_row_keys_sort_by_file_line_and_element(one: tuple[int, int, int], other: tuple[int, int, int]) -> None:
+    assert (row_key(*one) < row_key(*other)) is (one < other)
+
+
+def test_the_last_row_key_fits_64_bits() -> None:
+    assert row_key(MAX_FILES - 1, 2**27 - 1, 2**20 - 1) == 2**63 - 1
+
+
+def event(kind: str, **keys: str) -> bytes:
+    pairs = {"type": kind, "userId": "u", "messageId": "m", **keys}
+    return ("{" + ",".join(f'"{key}":"{value}"' for key, value in pairs.items()) + "}\n").encode()
+
+
+def routed(block: bytes, *, policy: Policy | None = None, known: Known | None = None) -> Routed:
+    return Router(known or Known(), policy or Policy()).route(block, 3, 10)
+
+
+def tables(found: Routed) -> dict[str, list[tuple[int, int, int]]]:
+    """Return the places of the rows of each table."""
+    result: dict[str, list[tuple[int, int, int]]] = {}
+    for route, batch in [*found.batches, *found.odd]:
+        result.setdefault(route.table, []).extend(place(int(key)) for key in batch.keys)
+    return result
+
+
+def test_lines_go_to_the_tables_of_their_calls_and_events() -> None:
+    block = (
+        event("track", event="Order Completed")
+        + b"\n"
+        + event("page")
+        + event("Track", event="orderCompleted")
+        + b" "
+        + event("identify")
+        + event("track", event="tracks")
+    )
+    found = routed(block)
+    assert tables(found) == {
+        "order_completed": [(3, 10, 0), (3, 13, 0)],
+        "pages": [(3, 12, 0)],
+        "_tracks": [(3, 15, 0)],
+        "identifies": [(3, 14, 0)],
+    }
+    assert (found.lines, found.events, found.quarantined) == (5, 5, [])
+
+
+def test_events_of_an_envelope_have_places_of_their_own() -> None:
+    found = routed(b'{"batch":[{"type":"page","userId":"u"},7,{"type":"screen","userId":"u"}]}\n')
+    assert tables(found) == {"pages": [(3, 10, 0)], "screens": [(3, 10, 2)]}
+    assert [(place(key), reason) for key, reason in found.quarantined] == [((3, 10, 1), "not_object")]
+    assert (found.lines, found.events) == (1, 3)
+
+
+def test_an_event_without_an_id_gets_the_hash_of_its_line() -> None:
+    line = b'{"type":"page","userId":"u"}'
+    envelope = b'{"batch":[{"type":"page","userId":"u"},{"type":"page","userId":"u"}]}'
+    found = routed(line + b"\r\n" + envelope + b"\n")
+    assert {place(key): name for key, name in found.ids.items()} == {
+        (3, 10, 0): "h_" + xxhash.xxh3_128_hexdigest(line),
+        (3, 11, 0): "h_" + xxhash.xxh3_128_hexdigest(envelope + b"#0"),
+        (3, 11, 1): "h_" + xxhash.xxh3_128_hexdigest(envelope + b"#1"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"{" + b" " * 200 + b"}", "line_too_long"),
+        (b'{"a":"\xff"}', "invalid_utf8"),
+        (b"\xff", "invalid_utf8"),
+        (b"oops", "not_json"),
+        (b"[]", "not_object"),
+        (b"{}{}", "not_json"),
+        (b'{"type":"click"}', "unknown_type"),
+    ],
+)
+def test_a_bad_line_is_quarantined_and_its_neighbours_are_not(line: bytes, reason: str) -> None:
+    found = routed(event("page") + line + b"\n" + event("page"), policy=Policy(max_line_bytes=100))
+    assert [(place(key), why) for key, why in found.quarantined] == [((3, 11, 0), reason)]
+    assert tables(found) == {"pages": [(3, 10, 0), (3, 12, 0)]}
+
+
+PIECES = [event("page"), event("track", event="a"), b"{}\n", b"\n", b"[]\n", b" {} \n", b"{}{}\n", b'{"batch":[]}\n']
+
+
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=8))
+def test_every_line_is_a_row_filtered_or_quarantined(lines: list[bytes]) -> None:
+    found = routed(b"".join(lines), policy=Policy(events=Selection(exclude=("page",))))
+    rows = sum(map(len, tables(found).values()))
+    assert found.lines == found.events == sum(line != b"\n" for line in lines)
+    assert rows + found.filtered + len(found.quarantined) == found.events
+    assert found.filtered == lines.count(event("page"))
+
+
+@pytest.mark.parametrize(("evolve", "filtered", "reasons"), [("freeze", 0, ["table_frozen"]), ("discard", 1, [])])
+def test_a_frozen_source_takes_no_new_tables(evolve: str, filtered: int, reasons: list[str]) -> None:
+    policy = Policy(evolve="freeze" if evolve == "freeze" else "discard")
+    known = Known({"tracks": {}, "tapped": {}})
+    found = routed(event("track", event="tapped") + event("track", event="swiped"), policy=policy, known=known)
+    assert tables(found) == {"tapped": [(3, 10, 0)]}
+    assert (found.filtered, [reason for _, reason in found.quarantined]) == (filtered, reasons)
