@@ -174,7 +174,17 @@ def test_integers_become_doubles_only_where_exact(values: list[int]) -> None:
         (leaf("1e999", digits=True), Kind.DIGITS),
         (Leaf(("a",), pa.nulls(2, pa.string())), Kind.NONE),
     ],
-    ids=str,
+    ids=[
+        *(
+            "booleans",
+            "integers that a double holds",
+            "a big integer",
+            "a big negative integer",
+            "doubles",
+            "a timestamp",
+        ),
+        *("a timestamp and a word", "an array", "digits", "nulls only"),
+    ],
 )
 def test_the_kinds_of_values(sent: Leaf, expected: Kind) -> None:
     assert kinds(sent, timestamps_matter=True) == expected
