@@ -23,6 +23,7 @@ from loader.core.spec import CONTEXT_OVERFLOW, OVERFLOW, Call
 from loader.core.types import ColumnType, Kind, column_type
 
 _STRINGS = Kind.STRING | Kind.TIMESTAMP
+_ARRAY_BYTES = 1024  # of an array beside its values: with thousands of small tables it is most of the memory
 _MAX_SPELLINGS = 8
 
 
@@ -73,7 +74,7 @@ class Builder:
         self.seen |= group.columns.keys()
         self.groups.append(group)
         self.rows += len(group.keys)
-        self.size += sum(leaf.array.nbytes for leaves in group.columns.values() for leaf in leaves)
+        self.size += sum(leaf.array.nbytes + _ARRAY_BYTES for leaves in group.columns.values() for leaf in leaves)
 
     def part(self, partition_at: Ints) -> tuple[pa.Table, dict[str, str]]:
         """Return the gathered rows as a table, and the types of its columns; the builder is empty after.

@@ -78,8 +78,8 @@ WITH keys AS (
 {keys}
 )
 SELECT place FROM (
-  SELECT place, row_number() OVER (PARTITION BY source, id ORDER BY received_at, content, place) AS turn FROM keys
-  WHERE (source, id) IN (SELECT (source, id) FROM keys GROUP BY source, id HAVING count(*) > 1)
+  SELECT place, row_number() OVER (PARTITION BY source, id ORDER BY received_at, content, place) AS turn
+  FROM keys JOIN (SELECT source, id FROM keys GROUP BY source, id HAVING count(*) > 1) AS twice USING (source, id)
 ) AS repeated WHERE turn > 1{there}"""
 
 
