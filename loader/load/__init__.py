@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from loader.load.bad_input import quarantine, quarantine_text, rejects
-    from loader.load.doctor import doctor
+    from loader.load.checkup import doctor
     from loader.load.flow import load
     from loader.load.mending import abandon, replay_quarantine
     from loader.load.planning import plan
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     **dict.fromkeys(("quarantine", "quarantine_text", "rejects"), "bad_input"),
-    "doctor": "doctor",
+    "doctor": "checkup",
     "load": "flow",
     **dict.fromkeys(("abandon", "replay_quarantine"), "mending"),
     "plan": "planning",
