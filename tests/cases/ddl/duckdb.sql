@@ -36,8 +36,8 @@ UNION ALL SELECT 0 AS source, id, received_at, "#hash" AS content, "#row" AS pla
 UNION ALL SELECT 1 AS source, id, received_at, "#hash" AS content, "#row" AS place FROM people_parts
 )
 SELECT place FROM (
-  SELECT place, row_number() OVER (PARTITION BY source, id ORDER BY received_at, content, place) AS turn FROM keys
-  WHERE (source, id) IN (SELECT (source, id) FROM keys GROUP BY source, id HAVING count(*) > 1)
+  SELECT place, row_number() OVER (PARTITION BY source, id ORDER BY received_at, content, place) AS turn
+  FROM keys JOIN (SELECT source, id FROM keys GROUP BY source, id HAVING count(*) > 1) AS twice USING (source, id)
 ) AS repeated WHERE turn > 1
 UNION
 SELECT place FROM keys WHERE source = 0 AND id IN (
