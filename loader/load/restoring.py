@@ -8,6 +8,7 @@ import msgspec
 import pyarrow as pa
 
 from loader.core import exact
+from loader.core.calls import storable
 from loader.core.cast import cast
 from loader.core.dialect import Dialect, literal, quoted
 from loader.core.exact import Value
@@ -72,7 +73,7 @@ def values(texts: Sequence[str], wanted: ColumnType) -> list[Any]:
     result: list[Any] = [None] * len(texts)
     kinds: dict[str, list[tuple[int, Value]]] = {}
     for position, text in enumerate(texts):
-        value = _value(text)
+        value = _value(storable(text.encode()).decode())  # NUL and lone surrogates come back as U+FFFD
         kinds.setdefault(value.kind, []).append((position, value))
     for kind, members in kinds.items():
         array = pa.array([value.value for _, value in members], _ARROW.get(kind, pa.string()))
