@@ -26,6 +26,7 @@ from loader.load.leasing import Lease
 Table = tuple[str, TableReport]
 _MAX_ROWS = 60_000  # of tables that share a transaction
 _MAX_COLUMNS = 256  # of the same: DuckDB holds a block of 256 KiB for each until it commits
+_MAX_UNION = 32  # tables in one query: DuckDB's memory and planning grow faster than their number
 _PROFILE_OF = {source: table for table, (source, _, _) in spec.PROFILES.items()}
 
 
@@ -109,7 +110,10 @@ def _together(warehouse: Warehouse, plan: Merge, batch: list[Table], *, lease: L
             for (name, report), parts in zip(batch, staged, strict=True)
         ]
         session.execute("CREATE OR REPLACE TEMP TABLE left_out (place BIGINT)")
-        some = session.execute(f"INSERT INTO left_out {merge.duplicates(dialect, sources)}")[0][0]
+        some = 0
+        for first in range(0, len(sources), _MAX_UNION):
+            found = merge.duplicates(dialect, sources[first : first + _MAX_UNION])
+            some += session.execute(f"INSERT INTO left_out {found}")[0][0]
         without = "left_out" if some else None
         results = [
             _added(session, dialect, plan, source, _rows(report), without=without)

@@ -1,11 +1,13 @@
 """Very many keys and very many event names: memory stays bounded, and nothing is lost."""
 
 import json
-import os
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cli.running import environment
 
 from flow import harness
 from flow.harness import lines, track
@@ -22,13 +24,23 @@ SHAPES: dict[str, list[dict[str, Any]]] = {
 }
 
 
+# A process begins with the peak of the one that started it (the kernel keeps it over `exec`): a small one is between.
+STARTER = """
+import os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:])
+_, status, usage = os.wait4(process.pid, 0)
+print(usage.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
 def peak_of(config: Config) -> int:
-    """Load with the real command, and return the bytes that it needed at most."""
-    process = harness.start(config, stdout=None, stderr=None)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return usage.ru_maxrss * 1024
+    """Load with the real command, and return the bytes that its largest process needed at most."""
+    starter = [sys.executable, "-I", "-S", "-c", STARTER, sys.executable, "-m", "loader", "load", "--json"]
+    done = subprocess.run(
+        starter, cwd=config.base, env=environment(), check=True, text=True, stdout=subprocess.PIPE, timeout=120
+    )
+    return int(done.stdout.splitlines()[-1]) * 1024
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -51,7 +63,7 @@ def test_20000_keys_fill_the_table_and_then_one_column(shape: str, project: Call
     assert harness.sums(config)["rejects"] == 0
     assert len(harness.rows(config, "other")) == 1
     harness.assert_settled(config)
-    assert peak < 700 * MIB
+    assert peak < 600 * MIB
 
 
 def leaves(value: Any) -> list[int]:
@@ -110,7 +122,7 @@ def test_very_many_event_names_have_a_table_each(project: Callable[..., Config])
         "rejects": 0,
     }
     harness.assert_settled(config)
-    assert peak < 800 * MIB
+    assert peak < 450 * MIB
 
 
 def test_the_keys_are_sent_as_they_are_counted() -> None:
