@@ -58,3 +58,13 @@ class CorruptFileError(LoaderError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class AnswerError(LoaderError):
+    """A tool answered with something that nobody can read, like a page instead of JSON. Nothing is known then."""
+
+    transient = True
+
+
+class DestinationError(LoaderError):
+    """A tool refuses everything: the credentials, a permission or a setting is wrong. Nothing more is sent."""

@@ -12,7 +12,8 @@ from loader.config.checks import check_access, check_source, check_url
 from loader.config.reading import Place, record, table
 from loader.config.records import Access, Config, Load, Selection, Source, Staging, Warehouse
 from loader.config.starter import STARTER
-from loader.config.values import Duration, Secret, Size
+from loader.config.values import Duration, Size
+from loader.core.settings import Secret
 from loader.errors import ConfigError
 
 __all__ = [

@@ -10,8 +10,8 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 import msgspec
 from msgspec.structs import FieldInfo, fields
 
-from loader.config.records import Record
-from loader.config.values import Duration, Secret, Size
+from loader.config.values import Duration, Size
+from loader.core.settings import Record, Secret
 from loader.errors import ConfigError
 
 R = TypeVar("R", bound=Record)

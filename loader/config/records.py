@@ -6,13 +6,10 @@ The names are those of the file. `loader.config` reads them; nothing else makes 
 from pathlib import Path
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
-from loader.config.values import Duration, Secret, Size
-
-
-class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of every settings table: immutable, and a misspelt key is an error."""
+from loader.config.values import Duration, Size
+from loader.core.settings import Record, Secret
 
 
 class Access(Record, frozen=True):

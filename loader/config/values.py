@@ -1,13 +1,11 @@
-"""How settings are spelled: durations, sizes and secrets as values of their own."""
+"""How settings are spelled: durations and sizes as values of their own."""
 
 import re
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Self
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _BYTES = {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
-_ENVIRONMENT = "env:"
 
 
 class Duration(timedelta):
@@ -33,37 +31,3 @@ class Size(int):
         if parts is None or not int(parts[1]):
             raise ValueError(f'{written!r} is no size; write a number of bytes above zero like "64KB", "8MB" or "1GB"')
         return cls(int(parts[1]) * _BYTES[parts[2]])
-
-
-class Secret:
-    """A value that no text shows: `reveal` is the only way to it."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-    def reveal(self) -> str:
-        """Return the value, for the call that needs it and nothing else."""
-        return self._value
-
-    @classmethod
-    def read(cls, written: object, environment: Mapping[str, str]) -> Self:
-        """Return the secret written, or that of the variable that `env:NAME` names. Raises ValueError."""
-        if not isinstance(written, str):
-            raise ValueError("is no text; write `env:NAME` for the environment variable that holds it")
-        if not written.startswith(_ENVIRONMENT):
-            return cls(written)
-        name = written.removeprefix(_ENVIRONMENT)
-        if not environment.get(name):
-            raise ValueError(f"the environment variable {name!r} is not set; export it, then run again")
-        return cls(environment[name])

@@ -1,0 +1,1 @@
+"""Speaks HTTP for destinations: connections, pace, and the exchange of requests and answers."""
