@@ -98,7 +98,7 @@ def test_the_starter_is_a_configuration_of_nothing_but_defaults() -> None:
 
 
 def test_the_starter_shows_every_setting_and_its_commented_lines_are_the_defaults() -> None:
-    settings, _, access = STARTER.partition("# How to reach s3://")
+    settings, _, access = STARTER.partition("# How to reach s3:// and gs://")
     config = read(STARTER)
     for record in (config.warehouse, config.staging, config.load, config.sources["events"]):
         for name in record.__struct_fields__:

@@ -4,7 +4,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -31,6 +31,7 @@ __all__ = [
     "load_config",
     "parse",
 ]
+P = TypeVar("P", Source, Staging)
 _IN_MEMORY = ":memory:"
 
 
@@ -91,9 +92,16 @@ def _anchored(config: Config, base: Path) -> Config:
         config,
         base=base,
         warehouse=replace(config.warehouse, path=path if path == _IN_MEMORY else _absolute(path, base)),
-        staging=replace(config.staging, url=_anchored_url(config.staging.url, base)),
-        sources={name: replace(source, url=_anchored_url(source.url, base)) for name, source in config.sources.items()},
+        staging=_anchored_place(config.staging, base),
+        sources={name: _anchored_place(source, base) for name, source in config.sources.items()},
     )
+
+
+def _anchored_place(place: P, base: Path) -> P:
+    access = place.access
+    if access is not None and access.service_account_file is not None:
+        access = replace(access, service_account_file=_absolute(access.service_account_file, base))
+    return replace(place, url=_anchored_url(place.url, base), access=access)
 
 
 def _anchored_url(url: str, base: Path) -> str:

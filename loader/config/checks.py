@@ -10,6 +10,9 @@ PLACEHOLDERS = ("yyyy", "mm", "dd", "hh", "day_ms", "source")
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
 _OURS = ("loader", "loader_doctor")  # the schemas of our own tables
 _SCHEMES = ("s3", "gs")
+_BUCKETS = "s3://bucket/prefix or gs://bucket/prefix"
+_GS_SETTINGS = {"service_account_file"}
+_S3_SETTINGS = {name for name in Access.__struct_fields__ if name not in {"endpoint", *_GS_SETTINGS}}
 
 
 def check_source(name: str, source: Source, others: Mapping[str, Source], place: Place) -> None:
@@ -32,9 +35,9 @@ def check_url(url: str, place: Place) -> None:
     """Raise ConfigError unless the url is a path, or starts with a scheme we know."""
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):", url)
     if not url:
-        raise place.error("url", "is empty; write a folder or s3://bucket/prefix")
+        raise place.error("url", f"is empty; write a folder, {_BUCKETS}")
     if scheme and scheme[1] not in _SCHEMES:
-        raise place.error("url", f"{scheme[1]}: is no kind of store; write a folder or s3://bucket/prefix")
+        raise place.error("url", f"{scheme[1]}: is no kind of store; write a folder, {_BUCKETS}")
     if scheme and not re.fullmatch(r"[a-z0-9]+://[^/@]+(/[^@]*)?", url):
         raise place.error("url", f"expected {scheme[1]}://bucket or {scheme[1]}://bucket/prefix, without credentials")
 
@@ -45,6 +48,10 @@ def check_access(access: Access | None, url: str, place: Place) -> None:
         return
     if "://" not in url:
         raise place.error("access", f"is for buckets, and url {url!r} is a folder; remove one of the two")
+    ours = _GS_SETTINGS if url.startswith("gs:") else _S3_SETTINGS
+    for name in sorted((_S3_SETTINGS | _GS_SETTINGS) - ours):
+        if getattr(access, name) is not None:
+            raise place.error("access", f"has {name}, which means nothing for url {url!r}; remove it")
     if (access.access_key_id is None) != (access.secret_access_key is None):
         raise place.error("access", "has one of access_key_id and secret_access_key; set both, or neither")
     if access.session_token is not None and access.access_key_id is None:

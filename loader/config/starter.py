@@ -11,9 +11,9 @@ STARTER = """\
 # memory = "256MB"            # that the warehouse may use
 
 [staging]
-# url = "staging"             # where Parquet parts wait to be loaded: a folder or s3://bucket/prefix
+# url = "staging"             # where Parquet parts wait to be loaded: a folder, s3://bucket/prefix or gs://…
 # keep_days = 0               # 0 deletes parts when their load is done; more keeps them as a lake for so many days
-# access = {}                 # for s3://, as under the source below
+# access = {}                 # for a bucket, as under the source below
 
 [load]
 # workers = 0                 # processes; 0 is one per core, at most 8
@@ -25,7 +25,7 @@ STARTER = """\
 
 # One table per source. Its name, here `events`, is the schema of its tables unless `schema` says otherwise.
 [sources.events]
-url = "events"                # a folder or s3://bucket/prefix
+url = "events"                # a folder, s3://bucket/prefix or gs://…
 # schema = "events"
 # layout = "year={yyyy}/month={mm}/day={dd}/hour={hh}/"
                               # how keys tell the time of receipt: {yyyy} {mm} {dd} {hh}, {day_ms} and {source};
@@ -40,10 +40,12 @@ url = "events"                # a folder or s3://bucket/prefix
 # events = { include = ["*"], exclude = [] }          # which events, by name: patterns with * and ?
 # properties = { include = ["*"], exclude = [] }      # which properties
 
-# How to reach s3://. What is not set comes from AWS_* variables, ~/.aws (with boto3) or the machine's role.
+# How to reach s3:// and gs://. What is not set comes from AWS_* variables, ~/.aws (with boto3) or the machine's role;
+# for gs:// from Google's application default credentials, and of what is here only two settings are for it.
 # Never write a secret here: `env:NAME` is read from the environment.
 # [sources.events.access]
-# endpoint = "http://127.0.0.1:9000"                  # of an S3-compatible service
+# endpoint = "http://127.0.0.1:9000"                  # of a compatible service; for gs:// too
+# service_account_file = "account.json"               # for gs://: a service account's key, relative to this file
 # region = "eu-central-1"
 # access_key_id = "env:EVENTS_ACCESS_KEY_ID"
 # secret_access_key = "env:EVENTS_SECRET_ACCESS_KEY"

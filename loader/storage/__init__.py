@@ -1,4 +1,4 @@
-"""Objects in a folder or an s3:// bucket: list, read, write. The kind of store is told by the url."""
+"""Objects in a folder, s3:// or gs:// bucket: list, read, write. The kind of store is told by the url."""
 
 import os
 from hashlib import sha256
@@ -21,14 +21,12 @@ def connect(url: str, *, access: Access | None = None, base: Path) -> Store:
     match urlsplit(url).scheme:
         case "":
             if access is not None:
-                raise ConfigError(f"{url!r} is a folder, so `access` means nothing; remove it, or use an s3:// url")
+                raise ConfigError(f"{url!r} is a folder, so `access` means nothing; remove it, or use a bucket's url")
             return Folder(Path(os.path.abspath(base / Path(url).expanduser())))
-        case "s3":
+        case "s3" | "gs":
             return Bucket.open(url, access)
-        case "gs":
-            raise ConfigError(f"{url!r}: gs:// is not supported yet; use a folder or an s3:// url")
         case scheme:
-            raise ConfigError(f"{url!r}: {scheme}: is no kind of store; use a folder or an s3:// url")
+            raise ConfigError(f"{url!r}: {scheme}: is no kind of store; use a folder, s3:// or gs://")
 
 
 def prepare(store: Store) -> None:

@@ -1,118 +1,224 @@
-"""A bucket, or a prefix of one, as a store: s3:// through obstore.
+"""A bucket, or a prefix of one, as a store: s3:// and gs:// through obstore.
 
 An object is read in ranges that each demand the listed etag: a rewrite is noticed whenever it happens, and a slow
 reader never meets obstore's limit of 30 seconds per request. A big object is written as a multipart upload; one that
 is cut off leaves nothing to see, but parts to pay for: give the bucket a lifecycle rule that aborts such uploads.
-Keys that obstore cannot name (an empty part, `.` or `..`, a control character) end the listing with StorageError.
+Keys that obstore cannot name are listed and read by another client (`odd_keys`); we write none.
 """
 
 import os
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
+from datetime import datetime
+from functools import cache, partial
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
-from obstore.store import S3Store
+from obstore.exceptions import AlreadyExistsError, BaseError, InvalidPathError, PreconditionError
+from obstore.store import GCSStore, S3Store
 
 from loader.config import Access
-from loader.core.objects import CHUNK_BYTES, File
-from loader.errors import AccessError, ConfigError, ObjectChangedError, StorageError
-from loader.storage.credentials import options
+from loader.core.objects import CHUNK_BYTES, File, load_bytes
+from loader.errors import ConfigError, LoaderError, ObjectChangedError, StorageError
+from loader.storage import credentials, google
+from loader.storage.odd_keys import PAGE, OddKeys, second_client
+from loader.storage.refusals import ATTEMPTS, accidental, pause, shown, translation
 
-if TYPE_CHECKING:
-    from obstore import ObjectMeta
-
-_PAGE = 1000  # keys of one list or delete request
+T = TypeVar("T")
 _UPLOADS = 4  # parts under way at once, CHUNK_BYTES each
-_URL = re.compile(r"s3://(?P<bucket>[A-Za-z0-9][A-Za-z0-9._-]{1,62})(?:/(?P<prefix>.*?)/*)?")
+_REMOVALS = 16  # requests under way at once, where each removes one object
+_URL = re.compile(r"(?P<scheme>s3|gs)://(?P<bucket>[A-Za-z0-9][A-Za-z0-9._-]{1,221})(?:/(?P<prefix>.*?)/*)?")
 _UNNAMEABLE = re.compile(r"//|[\x00-\x1f\x7f]|(?:^|/)\.{1,2}(?:/|$)|^/|/$")
-# S3's error codes, and obstore's own words where it never got as far (docs.aws.amazon.com API/ErrorResponses.html).
-_DENIED = re.compile(
-    r"AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|TokenRefreshRequired"
-    r"|40[13] (?:Forbidden|Unauthorized)|169\.254\.|security-credentials|AssumeRole"
-)
-_REGION = re.compile(r"PermanentRedirect|AuthorizationHeaderMalformed|configured region|IllegalLocationConstraint")
+_FAILURES = (BaseError, OSError, ValueError)  # all that obstore raises
 
 _Bytes = bytes | bytearray | memoryview
+_Client = S3Store | GCSStore
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """The objects of a bucket below a prefix. Pickled without its connection: unpickling opens another."""
+    """The objects of a bucket below a prefix. Pickled without its connections: unpickling opens others."""
 
     url: str
     access: Access | None
-    _client: S3Store = field(repr=False, compare=False)
+    _client: _Client = field(repr=False, compare=False)
+    _reader: _Client = field(repr=False, compare=False)
+    _odd: Callable[[], OddKeys] = field(repr=False, compare=False)
     _prefix: str  # "" or with a trailing slash
 
     @classmethod
     def open(cls, url: str, access: Access | None) -> "Bucket":
-        """Return the store at s3://bucket/prefix. Makes no request; finds credentials, perhaps through boto3.
+        """Return the store at s3://bucket/prefix or gs://bucket/prefix. Makes no request; finds credentials.
 
-        Raises ConfigError for a url without a bucket, and for a profile that boto3 does not know.
+        Raises ConfigError for a url without a bucket, and for credentials that are no such.
         """
         parts = _URL.fullmatch(url)
         prefix = (parts["prefix"] or "") if parts else ""
         if parts is None or _UNNAMEABLE.search(prefix):
-            raise ConfigError(f"{_shown(url)} is no url of a bucket; write s3://bucket or s3://bucket/prefix")
+            raise ConfigError(f"{_safe(url)} is no url of a bucket; write s3://bucket/prefix or gs://bucket/prefix")
         _one_process(url)
-        client = S3Store(parts["bucket"], **options(parts["bucket"], access))
-        return cls(url.rstrip("/"), access, client, prefix and f"{prefix}/")
+        client, reader = _clients(parts["scheme"], parts["bucket"], access)
+        odd = cache(partial(second_client, url, parts["bucket"], access))
+        return cls(url.rstrip("/"), access, client, reader, odd, prefix and f"{prefix}/")
 
     def __reduce__(self) -> tuple[object, ...]:
         return Bucket.open, (self.url, self.access)
 
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[File]:
-        """Yield the objects in the order of S3, which is by code point. One request per thousand keys.
+        """Yield the objects in the order of the services, which is by code point. One request per thousand keys.
 
         Left out are the empty objects with a `/` at the end of the key that some tools make to show folders.
         """
-        folder = self._prefix + prefix[: prefix.rfind("/") + 1]
-        start = max(_bound(self._prefix + after) if after else "", _just_below(self._prefix + prefix))
-        with self._translated(prefix):
-            pages = obstore.list(self._client, folder or None, offset=start or None, chunk_size=_PAGE)
-            for meta in (meta for page in pages for meta in page if meta["path"].startswith(self._prefix)):
-                key = meta["path"].removeprefix(self._prefix)
-                if key > after and key.startswith(prefix):
-                    if meta["size"] or self._exists(meta):
-                        after = key  # obstore drops a `/` at the end, so a mark could pass for an object again
-                        yield self._file(key, meta)
-                elif key > prefix and key > after:
+        failures, odd = 0, _unnameable(self._prefix + prefix)
+        while True:
+            try:
+                if not odd:
+                    for file in self._named(prefix, after):
+                        after, failures = file.key, 0
+                        yield file
                     return
+            except InvalidPathError:
+                odd = True
+            except _FAILURES as error:
+                failures += 1
+                if failures == ATTEMPTS or not accidental(error):
+                    raise translation(self._thing(prefix), error) from None
+                pause(failures)
+            if odd:
+                page = self._odd().page(self._prefix + prefix, self._prefix + after if after else "")
+                for each in page:
+                    after = each.key.removeprefix(self._prefix)
+                    if each.size or not after.endswith("/"):
+                        key = after if _unnameable(after) else after.removesuffix("/")  # as obstore names it
+                        yield File(key, each.etag, each.size, each.modified_at)
+                if len(page) < PAGE:
+                    return
+                odd = _unnameable(self._prefix + prefix)
 
     def read(self, file: File) -> Iterator[bytes]:
         """Yield the bytes, one request per chunk, each on the condition that the etag is the listed one."""
-        with self._translated(file.key):
-            if not file.size:
-                self._chunk(file, None)
-            for start in range(0, file.size, CHUNK_BYTES):
-                yield self._chunk(file, (start, min(start + CHUNK_BYTES, file.size)))
+        if not file.size:
+            self._chunk(file, None)
+        for start in range(0, file.size, CHUNK_BYTES):
+            yield self._chunk(file, (start, min(start + CHUNK_BYTES, file.size)))
 
     def write(self, key: str, data: _Bytes) -> None:
         """Put the object; above CHUNK_BYTES as a multipart upload."""
-        with self._translated(key):
-            obstore.put(self._client, self._path(key), _octets(data), chunk_size=CHUNK_BYTES, max_concurrency=_UPLOADS)
+        path, octets = self._path(key), _octets(data)
+        put = partial(obstore.put, self._client, path, octets, chunk_size=CHUNK_BYTES, max_concurrency=_UPLOADS)
+        self._done(key, put)
 
     def create(self, key: str, data: _Bytes) -> bool:
-        """Put the object in one request, on the condition that there is none."""
-        with self._translated(key):
+        """Put the object in one request, on the condition that there is none.
+
+        Where an answer was lost and the object is there after all, its content tells whether this call made it.
+        """
+        path, octets, tries = self._path(key), _octets(data), [0]
+
+        def put() -> bool:
+            tries[0] += 1
             try:
-                obstore.put(self._client, self._path(key), _octets(data), mode="create")
+                obstore.put(self._client, path, octets, mode="create")
             except AlreadyExistsError:
-                return False
-        return True
+                return tries[0] > 1 and load_bytes(self, key) == bytes(octets)
+            return True
+
+        return self._done(key, put)
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Remove the objects, one request per thousand."""
+        """Remove the objects, one request per thousand on S3, one each on GCS."""
         paths = map(self._path, keys)
-        while page := tuple(islice(paths, _PAGE)):
-            with self._translated(""):
-                obstore.delete(self._client, page)
+        while page := tuple(islice(paths, PAGE)):
+            if isinstance(self._client, S3Store):
+                self._done("", partial(obstore.delete, self._client, page))
+            else:
+                with ThreadPoolExecutor(min(_REMOVALS, len(page))) as pool:
+                    list(pool.map(self._removed, page))
+
+    def _removed(self, path: str) -> None:
+        def remove() -> None:
+            try:
+                obstore.delete(self._client, path)
+            except FileNotFoundError as error:
+                if "NoSuchBucket" in str(error):
+                    raise
+
+        self._done("", remove)
+
+    def _named(self, prefix: str, after: str) -> Iterator[File]:
+        """Yield the objects as `list` does, up to the page with a key that obstore cannot name: InvalidPathError."""
+        _one_process(self.url)
+        folder = self._prefix + prefix[: prefix.rfind("/") + 1]
+        start = max(_bound(self._prefix + after) if after else "", _just_below(self._prefix + prefix))
+        pages = obstore.list(self._client, folder or None, offset=start or None, chunk_size=PAGE)
+        for meta in (meta for page in pages for meta in page if meta["path"].startswith(self._prefix)):
+            key, etag = meta["path"].removeprefix(self._prefix), meta["e_tag"]
+            if key > after and key.startswith(prefix):
+                if meta["size"] or self._exists(meta["path"], etag):
+                    after = key  # obstore drops a `/` at the end, so a mark could pass for an object again
+                    yield self._file(key, etag, meta["size"], meta["last_modified"])
+            elif key > prefix and key > after:
+                return
+
+    def _file(self, key: str, etag: str | None, size: int, modified_at: datetime) -> File:
+        if not etag:
+            raise StorageError(f"{self._thing(key)} has no etag, so a rewrite would go unnoticed; use another service")
+        return File(key, etag, size, modified_at)
+
+    def _exists(self, path: str, etag: str | None) -> bool:
+        try:
+            return obstore.head(self._client, path)["e_tag"] == etag
+        except FileNotFoundError as error:
+            if "NoSuchBucket" in str(error):
+                raise
+            return False
+
+    def _chunk(self, file: File, span: tuple[int, int] | None) -> bytes:
+        path = self._prefix + file.key
+        if _unnameable(path) or path.endswith("/"):
+            chunk = self._odd().chunk(path, file.version, span)
+        else:
+            chunk = self._done(file.key, partial(self._got, path, file, span))
+        if span is not None and len(chunk) != span[1] - span[0]:
+            raise StorageError(f"{self._thing(file.key)}: {len(chunk)} bytes arrived instead of {span[1] - span[0]}")
+        return chunk
+
+    def _got(self, path: str, file: File, span: tuple[int, int] | None) -> bytes:
+        condition: obstore.GetOptions = {"if_match": file.version}
+        if span is not None:  # an empty range is an error, so an empty object is read without one
+            condition["range"] = span
+        try:
+            return obstore.get(self._reader, path, options=condition).bytes().to_bytes()
+        except (PreconditionError, FileNotFoundError) as error:
+            if "NoSuchBucket" in str(error):
+                raise
+            with suppress(
+                LoaderError
+            ):  # obstore drops a `/` at the end of a key, so this may be the object that has one
+                return self._odd().chunk(f"{path}/", file.version, span)
+            raise ObjectChangedError(
+                f"{self._thing(file.key)} was rewritten or deleted since it was listed; run again to load what is there"
+            ) from error
+
+    def _done(self, key: str, call: Callable[[], T]) -> T:
+        """Return what the call returns, made again where it failed by accident; its errors as ours."""
+        _one_process(self.url)
+        failures = 0
+        while True:
+            try:
+                return call()
+            except _FAILURES as error:
+                failures += 1
+                if failures == ATTEMPTS or not accidental(error):
+                    raise translation(self._thing(key), error) from None
+                pause(failures)
+
+    def _thing(self, key: str) -> str:
+        return f"{self.url}/{shown(key)}" if key else self.url
 
     def _path(self, key: str) -> str:
         if not key or _UNNAMEABLE.search(key):
@@ -121,43 +227,14 @@ class Bucket:
             )
         return self._prefix + key
 
-    def _file(self, key: str, meta: "ObjectMeta") -> File:
-        etag = meta["e_tag"]
-        if not etag:
-            raise StorageError(f"{self.url}/{key} has no etag, so a rewrite would go unnoticed; use another service")
-        return File(key, etag, meta["size"], meta["last_modified"])
 
-    def _exists(self, meta: "ObjectMeta") -> bool:
-        try:
-            return obstore.head(self._client, meta["path"])["e_tag"] == meta["e_tag"]
-        except FileNotFoundError as error:
-            if "NoSuchBucket" in str(error):
-                raise
-            return False
-
-    def _chunk(self, file: File, span: tuple[int, int] | None) -> bytes:
-        condition: obstore.GetOptions = {"if_match": file.version}
-        if span is not None:  # an empty range is an error, so an empty object is read without one
-            condition["range"] = span
-        try:
-            chunk = obstore.get(self._client, self._path(file.key), options=condition).bytes().to_bytes()
-        except (PreconditionError, FileNotFoundError) as error:
-            if "NoSuchBucket" in str(error):
-                raise
-            raise ObjectChangedError(
-                f"{self.url}/{file.key} was rewritten or deleted since it was listed; run again to load what is there"
-            ) from error
-        if span is not None and len(chunk) != span[1] - span[0]:
-            raise StorageError(f"{self.url}/{file.key}: {len(chunk)} bytes arrived instead of {span[1] - span[0]}")
-        return chunk
-
-    @contextmanager
-    def _translated(self, key: str) -> Iterator[None]:
-        _one_process(self.url)
-        try:
-            yield
-        except (BaseError, OSError, ValueError) as error:
-            raise _translation(f"{self.url}/{key}" if key else self.url, error) from None
+def _clients(scheme: str, bucket: str, access: Access | None) -> tuple[_Client, _Client]:
+    """Return the client for all but reads, and that for reads."""
+    if scheme == "s3":
+        both = S3Store(bucket, **credentials.options(bucket, access))
+        return both, both
+    client, reader = (GCSStore(bucket, **google.options(access, packed=packed)) for packed in (False, True))
+    return client, reader
 
 
 def _octets(data: _Bytes) -> memoryview:
@@ -165,26 +242,9 @@ def _octets(data: _Bytes) -> memoryview:
     return memoryview(data).cast("B")
 
 
-def _translation(thing: str, error: Exception) -> StorageError:
-    """Return our error for one of obstore's, whose text goes no further than its first line and S3's code.
-
-    The rest is the service's answer, which can name the access key, and obstore's settings.
-    """
-    text = str(error)
-    first = re.split(r"\n|: <\?xml|: <Error|\{", text, maxsplit=1)[0].strip()
-    code = re.search(r"<Code>(\w+)</Code>", text)
-    found = f"{first} ({code[1]})" if code else first
-    if "NoSuchBucket" in text:
-        return StorageError(f"{thing}: the bucket does not exist; create it, or correct the url in loader.toml")
-    if _DENIED.search(text):
-        return AccessError(
-            f"{thing}: not permitted: {found}; check the credentials (`access` or AWS_*) and their policy"
-        )
-    if _REGION.search(text):
-        return StorageError(
-            f"{thing}: the bucket is in another region: {found}; set `region` in `access` or AWS_REGION"
-        )
-    return StorageError(f"{thing}: {found}")
+def _unnameable(path: str) -> bool:
+    """Whether obstore cannot name what starts with the path."""
+    return _UNNAMEABLE.search(path.removesuffix("/")) is not None
 
 
 def _bound(path: str) -> str:
@@ -201,8 +261,8 @@ def _just_below(prefix: str) -> str:
     return start + chr(ord(last) - 1) + "~~~" if last.isascii() and last.isalnum() else start
 
 
-def _shown(url: str) -> str:
-    return "an s3:// url with `@`" if "@" in url else repr(url)  # what stands before an @ may be a secret
+def _safe(url: str) -> str:
+    return "a url with `@`" if "@" in url else repr(url)  # what stands before an @ may be a secret
 
 
 def _one_process(url: str) -> None:

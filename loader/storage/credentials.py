@@ -32,7 +32,7 @@ def options(bucket: str, access: Access | None) -> dict[str, Any]:
     Raises ConfigError for a profile that cannot be used.
     """
     access = access or Access()
-    endpoint = access.endpoint or next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), None)
+    where = endpoint(access)
     config: S3Config = {}
     if access.region:
         config["region"] = access.region
@@ -41,28 +41,25 @@ def options(bucket: str, access: Access | None) -> dict[str, Any]:
         config["sse_kms_key_id"] = access.kms_key_id
     if access.path_style is not None:
         config["virtual_hosted_style_request"] = not access.path_style
-    if endpoint:
+    if where:
         # obstore puts the bucket into the host itself only where it chooses the host.
         hosted = access.path_style is False
-        config["aws_endpoint_url_s3"] = endpoint.replace("://", f"://{bucket}.", 1) if hosted else endpoint
+        config["aws_endpoint_url_s3"] = where.replace("://", f"://{bucket}.", 1) if hosted else where
     return {
         "config": config,
-        "client_options": {"allow_http": bool(endpoint and endpoint.startswith("http://"))},
+        "client_options": {"allow_http": bool(where and where.startswith("http://"))},
         "retry_config": RETRY,
         "credential_provider": _provider(access),
     }
 
 
-def _provider(access: Access) -> "S3CredentialProvider | None":
-    if access.access_key_id is not None:
-        # As settings of S3Store the keys would be mixed with an AWS_SESSION_TOKEN of somebody else (tried, 0.12.1).
-        return partial(_keys, access)
-    if access.profile is not None or _has_profiles():
-        return _boto3(access.profile)
-    return None
+def endpoint(access: Access) -> str | None:
+    """Return where the service is, or None: at Amazon's."""
+    return access.endpoint or next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), None)
 
 
-def _keys(access: Access) -> "S3Credential":
+def keys(access: Access) -> "S3Credential":
+    """Return the keys of `access`, which must have some."""
     assert access.access_key_id is not None
     assert access.secret_access_key is not None  # loader.config lets neither stand alone
     return {
@@ -71,6 +68,15 @@ def _keys(access: Access) -> "S3Credential":
         "token": access.session_token.reveal() if access.session_token else None,
         "expires_at": None,
     }
+
+
+def _provider(access: Access) -> "S3CredentialProvider | None":
+    if access.access_key_id is not None:
+        # As settings of S3Store the keys would be mixed with an AWS_SESSION_TOKEN of somebody else (tried, 0.12.1).
+        return partial(keys, access)
+    if access.profile is not None or _has_profiles():
+        return _boto3(access.profile)
+    return None
 
 
 def _has_profiles() -> bool:

@@ -1,4 +1,4 @@
-"""The whole load with events and parts in S3, over HTTP: a bucket gives the tables that a folder gives."""
+"""The whole load with events and parts in S3 or GCS, over HTTP: a bucket gives the tables that a folder gives."""
 
 import gzip
 import os
@@ -11,7 +11,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from standins import s3
+from standins import faults, s3
+from storage import buckets
+from storage.buckets import Service
 
 from flow import harness
 from flow.harness import HOUR, HOUR_AT, Silent, lines, track
@@ -24,36 +26,42 @@ from loader.storage import connect
 
 STAGING = "staging"  # a bucket of its own
 SHAPE = Shape(events=4_000, event_names=4, files=4, dirty=0.01, conflicts=0.01, duplicates=0.03, batches=0.02)
-SECRETS = ("AKIDKEY", "verysecret", "thetoken")
 OURS = ("loaded_at", "load_id")  # a load is named after the versions of its files, which differ
 PATIENCE_SECONDS = 60.0
 
 
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with s3.serve(s3.BUCKET, STAGING) as address:
+@pytest.fixture(scope="module", params=buckets.KINDS)
+def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with buckets.running(request.param, tmp_path_factory.mktemp("keys"), STAGING) as found:
         for key, content in files(SHAPE):
-            s3.put(address, f"shape/{key}", content)
-        yield address
+            found.put(f"shape/{key}", content)
+        yield found
 
 
 @pytest.fixture
-def project(endpoint: str, tmp_path: Path) -> Callable[..., Config]:
+def project(service: Service, tmp_path: Path) -> Callable[..., Config]:
     """Return a function that makes a project in buckets, with prefixes that no other test has."""
 
     def make(**settings: Any) -> Config:
-        return made(tmp_path, **{"endpoint": endpoint, "events": f"{s3.BUCKET}/{tmp_path.name}", **settings})
+        return made(service, tmp_path, **{"events": f"{buckets.NAME}/{tmp_path.name}", **settings})
 
     return make
 
 
-def made(folder: Path, *, endpoint: str, events: str, staging: str = STAGING, workers: int = 1) -> Config:
-    keys = 'access_key_id = "AKIDKEY", secret_access_key = "verysecret", session_token = "thetoken"'
-    access = f'access = {{ endpoint = "{endpoint}", region = "{s3.REGION}", {keys} }}'
+def made(
+    service: Service,
+    folder: Path,
+    *,
+    events: str,
+    staging: str = STAGING,
+    workers: int = 1,
+    endpoint: str | None = None,
+) -> Config:
+    access = f"access = {service.toml(endpoint=endpoint)}"
     path = folder / "loader.toml"
     path.write_text(
-        f'[load]\nworkers = {workers}\n[staging]\nurl = "s3://{staging}/{folder.name}"\n{access}\n'
-        f'[sources.web]\nurl = "s3://{events}"\nlayout = "{harness.LAYOUT}"\n{access}\n'
+        f'[load]\nworkers = {workers}\n[staging]\nurl = "{service.kind}://{staging}/{folder.name}"\n{access}\n'
+        f'[sources.web]\nurl = "{service.kind}://{events}"\nlayout = "{harness.LAYOUT}"\n{access}\n'
     )
     return load_config(path)
 
@@ -89,7 +97,7 @@ def of_folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ...]:
 def test_the_tables_are_those_of_folders_and_a_second_run_loads_nothing(
     workers: int, project: Callable[..., Config], of_folders: tuple[Any, ...]
 ) -> None:
-    config = project(events=f"{s3.BUCKET}/shape", workers=workers)
+    config = project(events=f"{buckets.NAME}/shape", workers=workers)
     [result] = harness.run(config)
     assert (result.files, result.state, result.conserved) == (SHAPE.files, "done", True)
     assert harness.run(config) == []
@@ -101,7 +109,7 @@ def test_the_tables_are_those_of_folders_and_a_second_run_loads_nothing(
 def test_killed_at_work_the_next_run_continues(
     reached: str, project: Callable[..., Config], of_folders: tuple[Any, ...]
 ) -> None:
-    config = project(events=f"{s3.BUCKET}/shape", workers=2)
+    config = project(events=f"{buckets.NAME}/shape", workers=2)
     kill_when(config, reached)
     [before] = harness.query(config, "SELECT load_id FROM loader.loads")
     said = harness.command(config, code=0)
@@ -162,13 +170,14 @@ def test_an_object_deleted_between_claim_and_read_is_a_problem_and_no_failure(pr
     harness.assert_settled(config)
 
 
-def test_a_window_is_listed_without_what_lies_around_it(project: Callable[..., Config]) -> None:
-    config = project()
-    inside = put(config, "a.gz", 1)
-    for day in ("2025-12-31", "2026-01-01", "2026-01-03", "2026-02-01"):
-        put(config, f"{day}/07/b.gz", 2)
-    with s3.heard() as requests:
+def test_a_window_is_listed_without_what_lies_around_it(service: Service, project: Callable[..., Config]) -> None:
+    with faults.before(service.endpoint) as proxy:
+        config = project(endpoint=proxy.endpoint)
+        inside = put(config, "a.gz", 1)
+        for day in ("2025-12-31", "2026-01-01", "2026-01-03", "2026-02-01"):
+            put(config, f"{day}/07/b.gz", 2)
         [result] = harness.run(config, window=Window(HOUR_AT, HOUR_AT + timedelta(hours=1)))
+        requests = list(proxy.requests)
     assert harness.query(config, "SELECT key FROM loader.files") == [(inside,)]
     assert result.rows == 1
     prefix = urlsplit(config.sources["web"].url).path.strip("/")
@@ -179,20 +188,26 @@ def test_a_window_is_listed_without_what_lies_around_it(project: Callable[..., C
 def asked(requests: list[str]) -> set[str]:
     """Return the prefixes of the listings of the events' bucket."""
     urls = [urlsplit(request.partition(" ")[2]) for request in requests if request.startswith("GET ")]
-    queries = [parse_qs(url.query) for url in urls if url.path.strip("/") == s3.BUCKET]
+    queries = [parse_qs(url.query) for url in urls if url.path.strip("/") == buckets.NAME]
     return {query.get("prefix", [""])[0] for query in queries}
+
+
+def kind(config: Config) -> str:
+    return config.sources["web"].url.partition("://")[0]
 
 
 def assert_told(said: str, expected: str) -> None:
     """Assert that one line says it, and no secret."""
     assert expected in said
     assert said.count("\n") == 1
-    assert not [secret for secret in SECRETS if secret in said]
+    assert not [secret for secret in buckets.SECRETS if secret in said]
 
 
 def test_a_bucket_that_is_not_there_is_told_and_status_shows_it(project: Callable[..., Config]) -> None:
     config = project(events="no-such-bucket/web")
-    missing = "s3://no-such-bucket/web: the bucket does not exist; create it, or correct the url in loader.toml"
+    missing = (
+        f"{kind(config)}://no-such-bucket/web: the bucket does not exist; create it, or correct the url in loader.toml"
+    )
     assert_told(harness.command(config, code=1), f"loader: web: {missing}\n")
     assert [source.problem for source in status(config).sources] == [missing]
 
@@ -210,3 +225,31 @@ def test_a_load_whose_staging_is_not_there_continues_once_it_is(project: Callabl
     [result] = harness.run(project())
     assert (result.resumed, result.state, result.rows) == (True, "done", 1)
     harness.assert_settled(project())
+
+
+def test_keys_that_our_client_cannot_name_are_loaded_too(service: Service, project: Callable[..., Config]) -> None:
+    config = project()
+    prefix = urlsplit(config.sources["web"].url).path.strip("/")
+    for number, key in enumerate(("a.jsonl", "b//c.jsonl", "d/../e.jsonl")):
+        service.put(f"{prefix}/{HOUR}{key}", lines(track(messageId=f"m{number}")))
+    [result] = harness.run(config)
+    assert (result.files, result.rows, result.problems) == (3, 3, ())
+    assert harness.run(config) == []
+    harness.assert_settled(config)
+
+
+def test_throttling_and_broken_connections_change_nothing(
+    service: Service, project: Callable[..., Config], of_folders: tuple[Any, ...]
+) -> None:
+    with faults.before(service.endpoint) as proxy:
+        for spoiled in ("status", "reset", "lost"):
+            for asked in ("^GET /events", "^GET /staging", "^PUT /staging", "^(DELETE|POST) "):
+                proxy.spoil(asked, spoiled, times=2)
+        proxy.spoil("^GET ", "cut", times=2)
+        proxy.spoil("^GET ", "short", times=2)
+        config = project(events=f"{buckets.NAME}/shape", endpoint=proxy.endpoint)
+        [result] = harness.run(config)
+        assert (result.state, result.conserved, result.problems) == ("done", True, ())
+        assert proxy.spoiled == {"status": 8, "reset": 8, "lost": 8, "cut": 2, "short": 2}
+        assert found(config) == of_folders
+        harness.assert_settled(config)

@@ -136,12 +136,6 @@ def test_a_folder_mark_hides_nothing_and_doubles_nothing(endpoint: str, prefix: 
     assert [file.key for file in store.list("d")] == ["d"]
 
 
-def test_a_key_that_cannot_be_named_ends_the_listing_with_an_error(endpoint: str, prefix: str) -> None:
-    s3.put(endpoint, f"{prefix}/d//a", b"1")
-    with pytest.raises(StorageError, match=r"d//a.*empty path segment"):
-        keys(bucket(endpoint, f"s3://events/{prefix}"))
-
-
 def test_a_prefix_with_and_without_slash_is_one_store(endpoint: str, prefix: str) -> None:
     bucket(endpoint, f"s3://events/{prefix}/q").write("a", b"1")
     bucket(endpoint, f"s3://events/{prefix}/qr").write("a", b"1")
@@ -248,7 +242,8 @@ def test_a_forked_process_is_told_and_does_not_wait_for_ever(environment: pytest
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("gs://events", "gs:// is not supported yet"),
+        ("gs://", "no url of a bucket"),
+        ("gs://events/a//b", "no url of a bucket"),
         ("ftp://events", "ftp: is no kind of store"),
         ("s3://", "no url of a bucket"),
         ("s3://events/a//b", "no url of a bucket"),

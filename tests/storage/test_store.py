@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from standins import s3
+from standins import gcs, s3
+from standins.gcs.tokens import Keys
 
 from loader.config import Access, Secret
 from loader.core.objects import CHUNK_BYTES, Store, find, load_bytes
@@ -40,24 +41,32 @@ KEYS = [  # in order, by code point
 
 
 @pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with s3.serve() as address:
-        yield address
+def of_s3() -> Iterator[Access]:
+    with s3.serve() as endpoint:
+        yield Access(
+            endpoint=endpoint,
+            region=s3.REGION,
+            access_key_id=Secret("AKIDKEY"),
+            secret_access_key=Secret("verysecret"),
+        )
 
 
-@pytest.fixture(params=["folder", "bucket"])
+@pytest.fixture(scope="module")
+def of_gs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
+    keys = Keys()
+    file = keys.write(tmp_path_factory.mktemp("keys") / "account.json")
+    with gcs.serve("events", keys=keys) as cloud:
+        yield Access(endpoint=cloud.endpoint, service_account_file=str(file))
+
+
+@pytest.fixture(params=["folder", "s3", "gs"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     if request.param == "folder":
         folder = connect("events", base=tmp_path)
         prepare(folder)
         return folder
-    access = Access(
-        endpoint=request.getfixturevalue("endpoint"),
-        region=s3.REGION,
-        access_key_id=Secret("AKIDKEY"),
-        secret_access_key=Secret("verysecret"),
-    )
-    return connect(f"s3://{s3.BUCKET}/{tmp_path.name}", access=access, base=tmp_path)
+    access = request.getfixturevalue(f"of_{request.param}")
+    return connect(f"{request.param}://events/{tmp_path.name}", access=access, base=tmp_path)
 
 
 @pytest.fixture

@@ -1,0 +1,71 @@
+"""What obstore and a bucket's service refuse, as our errors; and what was only an accident on the way.
+
+obstore itself repeats what the service throttles or fails (429, 5xx), and goes on where the body of a read was cut. It
+does not repeat a conditional write or a removal whose connection broke, nor a page of a listing that came in half
+(tried, 0.12.1, tests/storage/test_faults.py): those are repeated here.
+"""
+
+import random
+import re
+import time
+
+from obstore.exceptions import BaseError
+
+from loader.errors import AccessError, StorageError
+
+ATTEMPTS = 6
+_FIRST_WAIT_SECONDS = 0.1
+# The services' error codes, and obstore's own words where it never got as far (docs.aws.amazon.com
+# API/ErrorResponses.html, cloud.google.com/storage/docs/xml-api/reference-status).
+_DENIED = re.compile(
+    r"AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|TokenRefreshRequired"
+    r"|AuthenticationRequired|40[13] (?:Forbidden|Unauthorized)|169\.254\.|security-credentials|AssumeRole"
+    r"|token request"
+)
+_REGION = re.compile(r"PermanentRedirect|AuthorizationHeaderMalformed|configured region|IllegalLocationConstraint")
+_ACCIDENT = re.compile(r"HTTP error: |Error getting list response body")
+_GIVEN_UP = re.compile(r"after (\d+) retries, max_retries: \1\b")
+_WHO = {"s3": "AWS_*", "gs": "GOOGLE_APPLICATION_CREDENTIALS"}
+
+
+def translation(thing: str, error: Exception) -> StorageError:
+    """Return our error for one of obstore's, whose text goes no further than its first line and the service's code.
+
+    The rest is the service's answer, which can name the access key, and obstore's settings.
+    """
+    text = str(error)
+    first = re.split(r"\n|: <\?xml|: <Error|\{", text, maxsplit=1)[0].strip()
+    code = re.search(r"<Code>(\w+)</Code>", text)
+    return refusal(thing, f"{first} ({code[1]})" if code else first, text)
+
+
+def refusal(thing: str, found: str, text: str) -> StorageError:
+    """Return our error by who must act, told from the whole `text`; `found` is what of it may be shown."""
+    if "NoSuchBucket" in text:
+        return StorageError(f"{thing}: the bucket does not exist; create it, or correct the url in loader.toml")
+    if _DENIED.search(text):
+        who = _WHO[thing.partition("://")[0]]
+        return AccessError(
+            f"{thing}: not permitted: {found}; check the credentials (`access` or {who}) and their policy"
+        )
+    if _REGION.search(text):
+        return StorageError(
+            f"{thing}: the bucket is in another region: {found}; set `region` in `access` or AWS_REGION"
+        )
+    return StorageError(f"{thing}: {found}")
+
+
+def shown(key: str) -> str:
+    """Return a key as a message shows it: on one line, whatever it holds."""
+    return key if key.isprintable() else repr(key)
+
+
+def accidental(error: Exception) -> bool:
+    """Whether the same call may well succeed when it is made again, and obstore has not done so already."""
+    text = str(error)
+    return isinstance(error, BaseError | OSError) and bool(_ACCIDENT.search(text)) and not _GIVEN_UP.search(text)
+
+
+def pause(failures: int) -> None:
+    """Wait before a call is made again: longer after each failure, and never quite as long as another that waits."""
+    time.sleep(_FIRST_WAIT_SECONDS * 2**failures * random.uniform(0.5, 1))
