@@ -1,0 +1,75 @@
+"""Results as the connector reads them: JSON with types, and rows as JSON text or as Arrow.
+
+The fields are those without which connector 5 raises or counts wrongly, found by trying, and fakesnow's own server.
+"""
+
+from base64 import b64encode
+from typing import Any
+from uuid import uuid4
+
+from fakesnow.arrow import to_ipc, to_sf
+from fakesnow.rowtype import describe_as_rowtype
+from fakesnow.statement_type import DML_TYPE_IDS
+
+from standins.snowflake.service.refusals import Refusal
+
+Json = dict[str, Any]
+
+
+def rows(columns: dict[str, str], found: list[tuple[Any, ...]], *, kind: int = 0) -> Json:
+    """Return an answer of our own: columns with their types (text or fixed), and rows."""
+    rowtype = [
+        {**dict.fromkeys(("database", "schema", "table"), ""), "name": name, "type": type_, "nullable": True, "scale": 0}
+        | {"precision": 38, "length": 16777216, "byteLength": 16777216, "collation": None}
+        for name, type_ in columns.items()
+    ]
+    written = [[None if value is None else str(value) for value in row] for row in found]
+    return _answer({"queryResultFormat": "json", "rowset": written, "rowtype": rowtype}, len(found), kind, str(uuid4()))
+
+
+def status(text: str) -> Json:
+    """Return the answer of a statement that only says that it is done."""
+    return rows({"status": "text"}, [(text,)])
+
+
+def of(cursor: Any, kind: int) -> Json:
+    """Return the answer that a fakesnow cursor holds."""
+    rowtype, table = describe_as_rowtype(cursor._describe_last_sql()), cursor._arrow_table
+    if table is not None and kind in DML_TYPE_IDS:
+        lists = [column.to_pylist() for column in table.columns]
+        rowset = [[None if value is None else str(value) for value in row] for row in zip(*lists, strict=True)]
+        body: Json = {"queryResultFormat": "json", "rowset": rowset}
+    else:
+        packed = b64encode(to_ipc(to_sf(table, rowtype))).decode() if table is not None and table.num_rows else ""
+        body = {"queryResultFormat": "arrow", "rowsetBase64": packed}
+    return _answer(body | {"rowtype": rowtype}, table.num_rows if table is not None else 0, kind, cursor.sfqid)
+
+
+def upload(url: str, source: str, *, compress: bool) -> Json:
+    """Return the answer to PUT: where the client is to send the file."""
+    stage = {
+        **{"locationType": "GCS", "location": "stage/", "path": "stage/", "presignedUrl": url, "region": "us-east-1"},
+        **{"creds": {"GCS_ACCESS_TOKEN": None}, "endPoint": None, "storageAccount": None},
+        **dict.fromkeys(("isClientSideEncrypted", "useS3RegionalUrl", "useRegionalUrl", "useVirtualUrl"), False),
+    }
+    data = {
+        **{"stageInfo": stage, "src_locations": [source], "parallel": 4, "autoCompress": compress, "command": "UPLOAD"},
+        **{"sourceCompression": "auto_detect", "overwrite": True, "encryptionMaterial": None},
+    }
+    return {"data": data, "success": True, "code": None, "message": None}
+
+
+def refused(refusal: Refusal) -> Json:
+    """Return the answer that carries an error."""
+    code = f"{refusal.code:06d}"
+    data = {"errorCode": code, "sqlState": refusal.state, "queryId": str(uuid4()), "internalError": False}
+    return {"data": data, "code": code, "message": refusal.message, "success": False, "headers": None}
+
+
+def _answer(body: Json, total: int, kind: int, query: str) -> Json:
+    data = {
+        **{"parameters": [{"name": "TIMEZONE", "value": "Etc/UTC"}], "total": total, "returned": total},
+        **{"queryId": query, "statementTypeId": kind, "numberOfBinds": 0, "arrayBindSupported": False, "version": 1},
+        **{"sqlState": "00000", "finalDatabaseName": None, "finalSchemaName": None},
+    }
+    return {"data": {**data, **body}, "success": True, "code": None, "message": None}

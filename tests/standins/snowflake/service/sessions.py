@@ -1,0 +1,218 @@
+"""A session: its transaction, and which of our rules a statement meets before fakesnow runs it.
+
+BEGIN reaches the engine with the first statement after it, once that has its locks: Snowflake reads what is committed
+when a statement begins, the engine what was committed when its transaction began.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+
+import duckdb
+import snowflake.connector.errors as errors
+from fakesnow.dialect import parse_one
+from fakesnow.instance import FakeSnow
+from fakesnow.statement_type import COPY, statement_type_id
+
+from standins.snowflake.service import answers, changes, copying, names, rules
+from standins.snowflake.service.answers import Json
+from standins.snowflake.service.locks import Locks, target
+from standins.snowflake.service.names import PATH, Name
+from standins.snowflake.service.refusals import Refusal
+from standins.snowflake.service.stages import Place, Stages
+
+_COPY = re.compile(rf"\s*copy\s+into\s+({PATH})\s+from\s+(@.*)", re.IGNORECASE | re.DOTALL)
+_PUT = re.compile(r"\s*put\s+'?(file://(?:[^\s']|(?<=\\)\s)+)'?\s+(.*)", re.IGNORECASE | re.DOTALL)
+_MADE = re.compile(rf"\s*(?:create\s+(?:or\s+replace\s+)?(?:transient\s+|temp\w*\s+)?table|drop\s+table)\s+(?:if\s+(?:not\s+)?exists\s+)?({PATH})", re.IGNORECASE)
+_TAG = re.compile(r"\bquery_tag\s*=\s*'([^']*)'", re.IGNORECASE)
+_DDL = ("create", "alter", "drop", "truncate", "comment", "grant", "undrop")
+_COPIED = {"file": "text", "status": "text", "rows_parsed": "fixed", "rows_loaded": "fixed", "error_limit": "fixed", "errors_seen": "fixed", "first_error": "text"}
+_DONE = "Statement executed successfully."
+
+
+@dataclass
+class Service:
+    """What all sessions share."""
+
+    engine: FakeSnow
+    stages: Stages
+    locks: Locks = field(default_factory=Locks)
+    loaded: dict[Name, set[tuple[Name, str, int]]] = field(default_factory=dict)  # what COPY remembers of a table
+    statements: list[tuple[str, str]] = field(default_factory=list)  # query tag and SQL of all there were
+    ddl: Lock = field(default_factory=Lock)
+
+
+class Session:
+    """One connection of a client. Its statements run one after the other."""
+
+    def __init__(self, service: Service, database: str | None, schema: str | None) -> None:
+        self._service = service
+        self._fake = service.engine.connect(database, schema)
+        self._engine: duckdb.DuckDBPyConnection = self._fake._duck_conn
+        self._open, self._begun, self._fresh = False, False, []  # type: ignore[var-annotated]
+        self.turn, self.tag, self.silent = Lock(), "", False
+
+    def run(self, sql: str, values: list[Any], *, upload: Callable[[Place, str], str]) -> Json:
+        """Run one statement; return the answer. Refusal says why not."""
+        words = sql.split(None, 2) + ["", ""]
+        verb = words[0].lower().rstrip(";")
+        self._service.statements.append((self.tag, sql))
+        try:
+            return self._dispatched(verb, words[1].lower(), sql, values, upload)
+        except errors.Error as error:
+            raise Refusal(error.errno or 9999, error.sqlstate or "99999", str(error.msg or error)) from None
+        except duckdb.TransactionException as error:
+            raise Refusal(625, "57014", f"aborted by another transaction: {str(error).splitlines()[0]}") from None
+        except duckdb.ConstraintException as error:
+            raise Refusal(100072, "22000", f"NULL result in a non-nullable column: {str(error).splitlines()[0]}") from None
+        except duckdb.Error as error:
+            raise Refusal(1003, "42000", f"SQL execution error: {str(error).splitlines()[0]}") from None
+        finally:
+            if not self._open:
+                self._service.locks.release(self)
+
+    def close(self) -> None:
+        """Roll back what is open, and let go of all locks."""
+        if self._open:
+            self._end("ROLLBACK")
+        self._fake.close()
+
+    def _dispatched(self, verb: str, what: str, sql: str, values: list[Any], upload: Callable[[Place, str], str]) -> Json:
+        match verb:
+            case "begin" | "start":
+                self._open = True
+                return answers.status(_DONE)
+            case "commit" | "rollback":
+                self._end(verb.upper())
+                return answers.status(_DONE)
+            case "put":
+                return self._put(sql, upload)
+            case "list" | "ls" | "remove" | "rm":
+                return self._files(verb, sql)
+            case "copy":
+                return self._copy(sql)
+            case "use" | "alter" if what in ("session", "warehouse", "role"):
+                self.tag = found[1] if (found := _TAG.search(sql)) else self.tag
+                return answers.status(_DONE)
+            case _ if verb in _DDL:
+                return self._ddl(verb, what, sql)
+            case _:
+                return self._queried(verb, sql, values)
+
+    def _ddl(self, verb: str, what: str, sql: str) -> Json:
+        """Run a change of the schema: the open transaction is committed first, and it is one of its own."""
+        self._end("COMMIT")
+        where = (self._fake.database, self._fake.schema)
+        if what == "warehouse" or verb == "grant":
+            return answers.status(_DONE)
+        if verb == "comment":
+            self._engine.execute(sql)
+            return answers.status(_DONE)
+        if "stage" in sql.lower().split("(")[0].split()[:6]:
+            make = self._service.stages.create if verb == "create" else self._service.stages.drop
+            return answers.status(make(sql, *where))
+        if written := target(sql):
+            self._service.locks.take(names.full(written, *where), self)
+        with self._service.ddl:
+            if swap := changes.SWAP.match(sql):
+                changes.swap(self._engine, names.full(swap[1], *where), names.full(swap[2], *where))
+                return answers.status(_DONE)
+            changes.check_alter(self._engine, sql, *where)
+            answer = self._run(sql, [])
+        if made := _MADE.match(sql):
+            table = names.full(made[1], *where)
+            if "if not exists" not in sql.lower().split("(")[0]:
+                self._service.loaded.pop(table, None)
+            if verb == "drop":
+                self._service.stages.forget((*table[:2], f"%{table[2]}"))
+        return answer
+
+    def _queried(self, verb: str, sql: str, values: list[Any]) -> Json:
+        rules.check(sql)
+        if written := target(sql):
+            self._service.locks.take(names.full(written, self._fake.database, self._fake.schema), self)
+        self._begin()
+        if verb == "merge":
+            changes.check_merge(self._engine, sql, values)
+        return self._run(sql, values)
+
+    def _run(self, sql: str, values: list[Any]) -> Json:
+        cursor = self._fake.cursor()
+        cursor.execute(sql, binding_params=values or None, server=True)
+        return answers.of(cursor, statement_type_id(parse_one(sql[:200]) if len(sql) < 200 else cursor._last_transformed))
+
+    def _copy(self, sql: str) -> Json:
+        found = _COPY.match(sql)
+        if not found:
+            raise Refusal(1003, "42000", "SQL compilation error: syntax error in COPY INTO.")
+        where = (self._fake.database, self._fake.schema)
+        table = names.full(found[1], *where)
+        place, rest = self._service.stages.place(found[2], *where)
+        order = copying.order(rest)
+        memory = self._service.loaded.setdefault(table, set())
+        files = self._service.stages.fetched(place, order.files)
+        known = {key: (place.stage, key, path.stat().st_mtime_ns) for key, path in files.items()}
+        new = {key: path for key, path in files.items() if order.force or known[key] not in memory}
+        self._begin()
+        counts = copying.copied(self._engine, table, new, order)
+        fresh = {known[key] for key in new}
+        memory |= fresh
+        self._fresh.append((memory, fresh))
+        if order.purge:
+            for path in new.values():
+                path.unlink()
+        if not counts:
+            return answers.status("Copy executed with 0 files processed.")
+        return answers.rows(_COPIED, [(key, "LOADED", n, n, 1, 0, None) for key, n in counts.items()], kind=COPY)
+
+    def _put(self, sql: str, upload: Callable[[Place, str], str]) -> Json:
+        found = _PUT.match(sql)
+        if not found:
+            raise Refusal(1003, "42000", "SQL compilation error: syntax error in PUT.")
+        place, rest = self._service.stages.place(found[2], self._fake.database, self._fake.schema)
+        source = found[1].removeprefix("file://")
+        options = {name.upper(): value.upper() for name, value in re.findall(r"(\w+)\s*=\s*(\w+)", rest)}
+        compress = options.get("AUTO_COMPRESS", "TRUE") == "TRUE"
+        name = source.rpartition("/")[2] + (".gz" if compress and not source.endswith(".gz") else "")
+        target = Place(place.stage, f"{place.path.rstrip('/')}/{name}".lstrip("/"))
+        return answers.upload(upload(target, name), source, compress=compress)
+
+    def _files(self, verb: str, sql: str) -> Json:
+        place, _ = self._service.stages.place(sql.split(None, 1)[1], self._fake.database, self._fake.schema)
+        files = self._service.stages.files(place)
+        if verb in ("list", "ls"):
+            listed = [(f"{place.stage[2].lower()}/{key}", path.stat().st_size) for key, path in files.items()]
+            return answers.rows({"name": "text", "size": "fixed", "md5": "text", "last_modified": "text"}, [(*each, "", "") for each in listed])
+        for path in files.values():
+            path.unlink()
+        return answers.rows({"name": "text", "result": "text"}, [(key, "removed") for key in files])
+
+    def _begin(self) -> None:
+        if self._open and not self._begun:
+            self._engine.execute("BEGIN")
+            self._begun = True
+
+    def _end(self, word: str) -> None:
+        try:
+            if self._begun:
+                self._engine.execute(word)
+        finally:
+            if word == "ROLLBACK":
+                for memory, fresh in self._fresh:
+                    memory -= fresh
+            self._open, self._begun, self._fresh = False, False, []
+            self._service.locks.release(self)
+
+
+def bound(bindings: Mapping[str, Mapping[str, Any]] | None, convert: Callable[[Any], Any]) -> list[Any]:
+    """Return the values of a request's `?`, in order."""
+    found = bindings or {}
+    return [_value(found[key], convert) for key in sorted(found, key=int)]
+
+
+def _value(binding: Mapping[str, Any], convert: Callable[[Any], Any]) -> Any:
+    if binding["value"] is None:
+        return None
+    return float(binding["value"]) if binding["type"] == "REAL" else convert(binding)

@@ -1,0 +1,168 @@
+"""The connector's REST protocol over HTTP: log in, run a statement, upload a file; and the test's own requests.
+
+A statement sent again with the same request id is not run again: the connector repeats what it heard no answer to,
+and Snowflake tells it by the id (the connector's own retry relies on it).
+"""
+
+import gzip
+import json
+import secrets
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from threading import Lock
+from typing import Any
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from fakesnow.converter import from_binding
+
+from standins.snowflake.service import accounts, answers
+from standins.snowflake.service.answers import Json
+from standins.snowflake.service.faults import Fault, Faults, strike_after, strike_before
+from standins.snowflake.service.refusals import CutError, Refusal, UnavailableError
+from standins.snowflake.service.sessions import Service, Session, bound
+from standins.snowflake.service.stages import Place
+
+_OK: Json = {"success": True, "data": {}, "code": None, "message": None}
+_GONE = {"success": False, "data": None, "code": "390104", "message": "User must login again to access the service."}
+
+
+@dataclass
+class World:
+    """All that the server knows."""
+
+    service: Service
+    user: accounts.User
+    faults: Faults = field(default_factory=Faults)
+    sessions: dict[str, Session] = field(default_factory=dict)
+    answered: dict[str, Json] = field(default_factory=dict)  # request id → the answer
+    uploads: dict[str, Path] = field(default_factory=dict)  # token of a presigned url → the file
+    turn: Lock = field(default_factory=Lock)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request after the other on one connection."""
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16
+    disable_nagle_algorithm = True
+    world: World  # set by the server
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class names it so
+        """Say nothing."""
+
+    def do_POST(self) -> None:
+        """Answer a request, or close the connection where a fault says so."""
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        if self.headers.get("content-encoding") == "gzip":
+            body = gzip.decompress(body)
+        url = urlsplit(self.path)
+        asked = {name: values[0] for name, values in parse_qs(url.query).items()}
+        try:
+            self._send(200, self._answer(url.path, asked, json.loads(body or b"{}")))
+        except Refusal as refusal:
+            self._send(200, answers.refused(refusal))
+        except UnavailableError as error:
+            self._send(error.status, None)
+        except CutError:
+            self.close_connection = True
+
+    do_GET = do_POST
+
+    def do_PUT(self) -> None:
+        """Store an uploaded file."""
+        path = self.world.uploads[unquote(urlsplit(self.path).path).split("/")[2]]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(self.rfile.read(int(self.headers.get("content-length") or 0)))
+        self._send(200, None)
+
+    def _answer(self, path: str, asked: dict[str, str], body: Any) -> Json:
+        match path:
+            case "/session/v1/login-request":
+                return self._logged_in(asked, body["data"])
+            case "/queries/v1/query-request":
+                return self._queried(asked.get("requestId", ""), body)
+            case "/session" | "/session/heartbeat":
+                session = self.world.sessions.get(self._token())
+                if session and asked.get("delete"):
+                    with session.turn:
+                        session.close()
+                    del self.world.sessions[self._token()]
+                return _OK if session else _GONE
+            case "/session/token-request":
+                return _OK | {"data": {"sessionToken": self._token(), "masterToken": "m", "validityInSecondsST": 3600, "validityInSecondsMT": 14400}}
+            case "/standin/faults":
+                self.world.faults.replace(body)
+                return _OK
+            case "/standin/statements":
+                return _OK | {"data": {"statements": self.world.service.statements}}
+            case "/standin/stages":
+                stages = self.world.service.stages
+                files = [path.relative_to(stages.home).as_posix() for path in sorted(stages.home.rglob("*")) if path.is_file()]
+                return _OK | {"data": {"stages": [".".join(each) for each in stages.made], "files": files}}
+            case _:
+                return _OK  # telemetry, abort
+
+    def _logged_in(self, asked: dict[str, str], data: Json) -> Json:
+        strike_before(self.world.faults.struck("login"))
+        accounts.check(self.world.user, data)
+        token, database, schema = secrets.token_urlsafe(24), asked.get("databaseName"), asked.get("schemaName")
+        session = Session(self.world.service, database and database.upper(), schema and schema.upper())
+        session.tag = str((data.get("SESSION_PARAMETERS") or {}).get("QUERY_TAG") or "")
+        self.world.sessions[token] = session
+        info = {
+            **{"databaseName": database, "schemaName": schema, "warehouseName": asked.get("warehouse")},
+            "roleName": asked.get("roleName") or "SYSADMIN",
+        }
+        about = {
+            **{"token": token, "masterToken": f"m-{token}", "validityInSeconds": 3600, "sessionId": len(self.world.sessions)},
+            **{"masterValidityInSeconds": 14400, "displayUserName": self.world.user.name, "firstLogin": False},
+            **{"healthCheckInterval": 45, "newClientForUpgrade": None, "remMeToken": None, "idToken": None},
+            **{"serverVersion": "9.40.0", "parameters": [{"name": "AUTOCOMMIT", "value": True}], "sessionInfo": info},
+        }
+        return _OK | {"data": about}
+
+    def _queried(self, request: str, body: Json) -> Json:
+        session = self.world.sessions.get(self._token())
+        if session is None:
+            return _GONE
+        if session.silent:
+            raise CutError
+        with session.turn:
+            if request in self.world.answered:
+                return self.world.answered[request]
+            fault = self.world.faults.struck(body["sqlText"])
+            try:
+                strike_before(fault)
+                try:
+                    answer = session.run(body["sqlText"], bound(body.get("bindings"), from_binding), upload=self._upload)
+                except Refusal as refusal:
+                    answer = answers.refused(refusal)
+                self.world.answered[request] = answer
+                strike_after(fault)
+                return answer
+            finally:
+                self._silence(session, fault)
+
+    def _silence(self, session: Session, fault: Fault | None) -> None:
+        if fault and fault.act in ("lost", "dead"):
+            session.silent = True
+            session.close()
+
+    def _upload(self, place: Place, name: str) -> str:
+        token = secrets.token_urlsafe(8)
+        self.world.uploads[token] = self.world.service.stages.path(place)
+        host, port = self.server.server_address[:2]
+        return f"http://{host!s}:{port}/upload/{token}/{quote(name)}"
+
+    def _token(self) -> str:
+        return (self.headers.get("authorization") or "").removeprefix('Snowflake Token="').rstrip('"')
+
+    def _send(self, status: int, body: Json | None) -> None:
+        data = json.dumps(body).encode() if body is not None else b""
+        self.send_response_only(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+        self.wfile.flush()
