@@ -75,7 +75,8 @@ def serve(
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         ) as process:
-            assert process.stdin and process.stdout
+            assert process.stdin
+            assert process.stdout
             try:
                 process.stdin.write(json.dumps(told) + "\n")
                 process.stdin.flush()

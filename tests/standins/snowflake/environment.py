@@ -42,7 +42,7 @@ def _make(home: Path, python: Path) -> None:
     ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
     own = subprocess.run([python, "-c", ask], check=True, capture_output=True, text=True).stdout.strip()
     (Path(own) / "shared.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(_REQUIREMENTS)]
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(_REQUIREMENTS)]
     subprocess.run(install, check=True)
 
 

@@ -1,9 +1,10 @@
 """Runs the stand-in: reads what it is to know from the first line of its input, prints its port, ends with its input.
 
-    {"user": …, "databases": ["NAME"], "home": "/a/folder", "s3": {}}
+{"user": …, "databases": ["NAME"], "home": "/a/folder", "s3": {}}
 """
 
 import json
+import logging
 import os
 import sys
 from http.server import ThreadingHTTPServer
@@ -27,6 +28,7 @@ class Server(ThreadingHTTPServer):
 
 def main() -> None:
     """Serve until the input ends: whoever started this is gone then."""
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # properties of tables that it drops
     told = json.loads(sys.stdin.readline())
     engine = FakeSnow(create_database_on_connect=False, create_schema_on_connect=False)
     for name in told["databases"]:

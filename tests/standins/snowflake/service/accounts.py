@@ -12,7 +12,7 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
-from standins.snowflake.service.refusals import Refusal
+from standins.snowflake.service.refusals import RefusedError
 
 _MAX_SECONDS = 3600
 
@@ -33,14 +33,14 @@ def check(user: User, asked: dict[str, Any]) -> None:
     match str(asked.get("AUTHENTICATOR") or "SNOWFLAKE").upper():
         case "SNOWFLAKE":
             if (name.upper(), asked.get("PASSWORD")) != (user.name, user.password):
-                raise Refusal(390100, "08001", "Incorrect username or password was specified.")
+                raise RefusedError(390100, "08001", "Incorrect username or password was specified.")
         case "SNOWFLAKE_JWT":
             _check_token(user, str(asked.get("ACCOUNT_NAME") or ""), name, str(asked.get("TOKEN") or ""))
         case "OAUTH":
             if asked.get("TOKEN") != user.oauth_token:
-                raise Refusal(390303, "08001", "Invalid OAuth access token.")
+                raise RefusedError(390303, "08001", "Invalid OAuth access token.")
         case other:
-            raise Refusal(390105, "08001", f"Authenticator {other} is not known to the stand-in.")
+            raise RefusedError(390105, "08001", f"Authenticator {other} is not known to the stand-in.")
 
 
 def _check_token(user: User, account: str, name: str, token: str) -> None:
@@ -50,7 +50,7 @@ def _check_token(user: User, account: str, name: str, token: str) -> None:
     try:
         claims = jwt.decode(token, key, algorithms=["RS256"], options={"require": ["iss", "sub", "exp", "iat"]})
     except jwt.InvalidTokenError as error:
-        raise Refusal(390144, "08001", f"JWT token is invalid: {type(error).__name__}.") from None
+        raise RefusedError(390144, "08001", f"JWT token is invalid: {type(error).__name__}.") from None
     wanted = (f"{subject}.SHA256:{print_.decode()}", subject, user.name)
     if (claims["iss"], claims["sub"], name.upper()) != wanted or claims["exp"] - claims["iat"] > _MAX_SECONDS:
-        raise Refusal(390144, "08001", "JWT token is invalid.")
+        raise RefusedError(390144, "08001", "JWT token is invalid.")

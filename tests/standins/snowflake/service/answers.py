@@ -7,19 +7,45 @@ from base64 import b64encode
 from typing import Any
 from uuid import uuid4
 
+import fakesnow.arrow
+import pyarrow as pa
+import pyarrow.compute as pc
 from fakesnow.arrow import to_ipc, to_sf
 from fakesnow.rowtype import describe_as_rowtype
 from fakesnow.statement_type import DML_TYPE_IDS
 
-from standins.snowflake.service.refusals import Refusal
+from standins.snowflake.service.refusals import RefusedError
 
 Json = dict[str, Any]
+
+
+def _timestamps(found: Any) -> Any:
+    """Return timestamps as the connector reads them. fakesnow's own have no room for null, which connector 5 minds."""
+    times = pa.array(found.to_pylist(), found.type) if isinstance(found, pa.ChunkedArray) else found
+    micros = pc.fill_null(times.cast(pa.timestamp("us", times.type.tz)).cast(pa.int64()), 0).to_numpy()
+    parts = {
+        "epoch": pa.array(micros // 1_000_000, pa.int64()),
+        "fraction": pa.array(micros % 1_000_000 * 1000, pa.int32()),
+    }
+    if times.type.tz:
+        parts["timezone"] = pa.array([1440] * len(times), pa.int32())  # minutes from UTC, and 1440
+    fields = [pa.field(name, array.type, nullable=False) for name, array in parts.items()]
+    return pa.StructArray.from_arrays(list(parts.values()), fields=fields, mask=times.is_null())
+
+
+fakesnow.arrow.timestamp_to_sf_struct = _timestamps
 
 
 def rows(columns: dict[str, str], found: list[tuple[Any, ...]], *, kind: int = 0) -> Json:
     """Return an answer of our own: columns with their types (text or fixed), and rows."""
     rowtype = [
-        {**dict.fromkeys(("database", "schema", "table"), ""), "name": name, "type": type_, "nullable": True, "scale": 0}
+        {
+            **dict.fromkeys(("database", "schema", "table"), ""),
+            "name": name,
+            "type": type_,
+            "nullable": True,
+            "scale": 0,
+        }
         | {"precision": 38, "length": 16777216, "byteLength": 16777216, "collation": None}
         for name, type_ in columns.items()
     ]
@@ -34,6 +60,8 @@ def status(text: str) -> Json:
 
 def of(cursor: Any, kind: int) -> Json:
     """Return the answer that a fakesnow cursor holds."""
+    if str(cursor._last_sql).startswith("("):  # DESCRIBE takes no query in parentheses
+        cursor._last_sql = f"SELECT * FROM ({cursor._last_sql})"
     rowtype, table = describe_as_rowtype(cursor._describe_last_sql()), cursor._arrow_table
     if table is not None and kind in DML_TYPE_IDS:
         lists = [column.to_pylist() for column in table.columns]
@@ -48,18 +76,30 @@ def of(cursor: Any, kind: int) -> Json:
 def upload(url: str, source: str, *, compress: bool) -> Json:
     """Return the answer to PUT: where the client is to send the file."""
     stage = {
-        **{"locationType": "GCS", "location": "stage/", "path": "stage/", "presignedUrl": url, "region": "us-east-1"},
-        **{"creds": {"GCS_ACCESS_TOKEN": None}, "endPoint": None, "storageAccount": None},
+        "locationType": "GCS",
+        "location": "stage/",
+        "path": "stage/",
+        "presignedUrl": url,
+        "region": "us-east-1",
+        "creds": {"GCS_ACCESS_TOKEN": None},
+        "endPoint": None,
+        "storageAccount": None,
         **dict.fromkeys(("isClientSideEncrypted", "useS3RegionalUrl", "useRegionalUrl", "useVirtualUrl"), False),
     }
     data = {
-        **{"stageInfo": stage, "src_locations": [source], "parallel": 4, "autoCompress": compress, "command": "UPLOAD"},
-        **{"sourceCompression": "auto_detect", "overwrite": True, "encryptionMaterial": None},
+        "stageInfo": stage,
+        "src_locations": [source],
+        "parallel": 4,
+        "autoCompress": compress,
+        "command": "UPLOAD",
+        "sourceCompression": "auto_detect",
+        "overwrite": True,
+        "encryptionMaterial": None,
     }
     return {"data": data, "success": True, "code": None, "message": None}
 
 
-def refused(refusal: Refusal) -> Json:
+def refused(refusal: RefusedError) -> Json:
     """Return the answer that carries an error."""
     code = f"{refusal.code:06d}"
     data = {"errorCode": code, "sqlState": refusal.state, "queryId": str(uuid4()), "internalError": False}
@@ -68,8 +108,16 @@ def refused(refusal: Refusal) -> Json:
 
 def _answer(body: Json, total: int, kind: int, query: str) -> Json:
     data = {
-        **{"parameters": [{"name": "TIMEZONE", "value": "Etc/UTC"}], "total": total, "returned": total},
-        **{"queryId": query, "statementTypeId": kind, "numberOfBinds": 0, "arrayBindSupported": False, "version": 1},
-        **{"sqlState": "00000", "finalDatabaseName": None, "finalSchemaName": None},
+        "parameters": [{"name": "TIMEZONE", "value": "Etc/UTC"}],
+        "total": total,
+        "returned": total,
+        "queryId": query,
+        "statementTypeId": kind,
+        "numberOfBinds": 0,
+        "arrayBindSupported": False,
+        "version": 1,
+        "sqlState": "00000",
+        "finalDatabaseName": None,
+        "finalSchemaName": None,
     }
     return {"data": {**data, **body}, "success": True, "code": None, "message": None}

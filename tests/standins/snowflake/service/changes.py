@@ -16,7 +16,7 @@ from sqlglot import exp
 from standins.snowflake.service import names
 from standins.snowflake.service.copying import MAX_CHARACTERS, columns
 from standins.snowflake.service.names import PATH, Name
-from standins.snowflake.service.refusals import Refusal
+from standins.snowflake.service.refusals import RefusedError
 
 SWAP = re.compile(rf"\s*alter\s+table\s+({PATH})\s+swap\s+with\s+({PATH})\s*;?\s*$", re.IGNORECASE)
 _RETYPE = re.compile(
@@ -29,7 +29,9 @@ _TYPES = {"VARCHAR": "VARCHAR", "TEXT": "VARCHAR", "STRING": "VARCHAR"}
 def check_merge(engine: duckdb.DuckDBPyConnection, sql: str, values: Sequence[object]) -> None:
     """Raise if a row of the target would be changed for more than one of the source."""
     merge = sqlglot.parse_one(sql, read="snowflake")
-    if not isinstance(merge, exp.Merge) or not any(when.args.get("matched") for when in merge.args["whens"].expressions):
+    if not isinstance(merge, exp.Merge) or not any(
+        when.args.get("matched") for when in merge.args["whens"].expressions
+    ):
         return
     target, using, condition = merge.this, merge.args["using"], merge.args["on"]
     name = target.alias_or_name
@@ -38,7 +40,7 @@ def check_merge(engine: duckdb.DuckDBPyConnection, sql: str, values: Sequence[ob
         f"ON {condition.sql(dialect='duckdb')} GROUP BY {name}.rowid HAVING count(*) > 1 LIMIT 1"
     )
     if engine.execute(twice, list(values)[: twice.count("?")]).fetchone():
-        raise Refusal(100090, "42P18", "Duplicate row detected during DML action")
+        raise RefusedError(100090, "42P18", "Duplicate row detected during DML action")
 
 
 def check_alter(engine: duckdb.DuckDBPyConnection, sql: str, database: str | None, schema: str | None) -> None:
@@ -49,17 +51,19 @@ def check_alter(engine: duckdb.DuckDBPyConnection, sql: str, database: str | Non
     table, column = names.full(found[1], database, schema), names.full(found[2], "", "")[2]
     old = columns(engine, table).get(column)
     if old is None:
-        raise Refusal(904, "42000", f"SQL compilation error: invalid identifier '{column}'")
+        raise RefusedError(904, "42000", f"SQL compilation error: invalid identifier '{column}'")
     word, _, length = found[3].upper().partition("(")
     wanted = int(re.sub(r"\D", "", length) or MAX_CHARACTERS)
     if _TYPES.get(word.strip()) != old.type or (old.type == "VARCHAR" and wanted < old.characters):
-        raise Refusal(2108, "22000", f"SQL compilation error: cannot change column {column} from {old.type} to {found[3]}")
+        raise RefusedError(
+            2108, "22000", f"SQL compilation error: cannot change column {column} from {old.type} to {found[3]}"
+        )
 
 
 def swap(engine: duckdb.DuckDBPyConnection, one: Name, other: Name) -> None:
     """Exchange two tables of one schema."""
     if one[:2] != other[:2]:
-        raise Refusal(1003, "42000", "the stand-in swaps within a schema only")
+        raise RefusedError(1003, "42000", "the stand-in swaps within a schema only")
     between = (*one[:2], f"{one[2]}~")
     engine.execute("BEGIN")
     for old, new in ((one, between), (other, one), (between, other)):

@@ -20,11 +20,18 @@ import duckdb
 
 from standins.snowflake.service import names
 from standins.snowflake.service.names import Name
-from standins.snowflake.service.refusals import Refusal
+from standins.snowflake.service.refusals import RefusedError
 
 _OPTION = re.compile(r"(\w+)\s*=\s*(\((?:[^()']|'[^']*')*\)|'[^']*'|\w+)", re.DOTALL)
 _MATCHES = ("NONE", "CASE_SENSITIVE", "CASE_INSENSITIVE")
-_FORMAT = {"TYPE", "USE_LOGICAL_TYPE", "USE_VECTORIZED_SCANNER", "BINARY_AS_TEXT", "COMPRESSION", "REPLACE_INVALID_CHARACTERS"}
+_FORMAT = {
+    "TYPE",
+    "USE_LOGICAL_TYPE",
+    "USE_VECTORIZED_SCANNER",
+    "BINARY_AS_TEXT",
+    "COMPRESSION",
+    "REPLACE_INVALID_CHARACTERS",
+}
 _KNOWN = {"FILES", "FILE_FORMAT", "MATCH_BY_COLUMN_NAME", "ON_ERROR", "FORCE", "PURGE"}
 MAX_CHARACTERS = 134_217_728  # of VARCHAR without a length, since 2025
 
@@ -54,14 +61,16 @@ def order(written: str) -> Order:
     options = {name.upper(): value for name, value in _OPTION.findall(_without_format(written))}
     format_ = {name.upper(): value.upper() for name, value in _OPTION.findall(_format(written))}
     if unknown := sorted(options.keys() - _KNOWN) + sorted(format_.keys() - _FORMAT):
-        raise Refusal(1003, "42000", f"SQL compilation error: invalid parameter '{unknown[0]}'")
+        raise RefusedError(1003, "42000", f"SQL compilation error: invalid parameter '{unknown[0]}'")
     if format_.get("TYPE", "CSV").strip("'") != "PARQUET":
-        raise Refusal(1003, "42000", "the stand-in copies Parquet only")
+        raise RefusedError(1003, "42000", "the stand-in copies Parquet only")
     match = options.get("MATCH_BY_COLUMN_NAME", "NONE").strip("'").upper()
     if match not in _MATCHES:
-        raise Refusal(1008, "22023", f"SQL compilation error: Invalid value '{match}' for parameter MATCH_BY_COLUMN_NAME")
+        raise RefusedError(
+            1008, "22023", f"SQL compilation error: Invalid value '{match}' for parameter MATCH_BY_COLUMN_NAME"
+        )
     if options.get("ON_ERROR", "ABORT_STATEMENT").strip("'").upper() != "ABORT_STATEMENT":
-        raise Refusal(1003, "42000", "the stand-in knows ON_ERROR = ABORT_STATEMENT only")
+        raise RefusedError(1003, "42000", "the stand-in knows ON_ERROR = ABORT_STATEMENT only")
     files = re.findall(r"'((?:[^']|'')*)'", options.get("FILES", ""))
     flags = {name: options.get(name, "FALSE").upper() == "TRUE" for name in ("FORCE", "PURGE")}
     return Order(files, match, format_.get("USE_LOGICAL_TYPE") == "TRUE", flags["FORCE"], flags["PURGE"])
@@ -87,7 +96,9 @@ def columns(engine: duckdb.DuckDBPyConnection, table: Name) -> dict[str, Column]
         list(table),
     ).fetchall()
     if not found:
-        raise Refusal(2003, "42S02", f"SQL compilation error: Table '{'.'.join(table)}' does not exist or not authorized.")
+        raise RefusedError(
+            2003, "42S02", f"SQL compilation error: Table '{'.'.join(table)}' does not exist or not authorized."
+        )
     whole = 16_777_216  # what fakesnow writes down where no length is given
     return {
         name: Column(kind, nullable, length if length and length != whole else MAX_CHARACTERS)
@@ -99,7 +110,11 @@ def copied(engine: duckdb.DuckDBPyConnection, table: Name, files: Mapping[str, P
     """Add the rows of the files, all or none; return how many each had."""
     target = columns(engine, table)
     if order.match == "NONE" and (len(target) != 1 or next(iter(target.values())).type != "JSON"):
-        raise Refusal(2019, "0A000", "SQL compilation error: PARQUET file format can produce one and only one column of type variant.")
+        raise RefusedError(
+            2019,
+            "0A000",
+            "SQL compilation error: PARQUET file format can produce one and only one column of type variant.",
+        )
     counts, selects = {}, []
     for key, path in files.items():
         relation = f"read_parquet('{str(path).replace(chr(39), chr(39) * 2)}')"
@@ -111,9 +126,9 @@ def copied(engine: duckdb.DuckDBPyConnection, table: Name, files: Mapping[str, P
         try:
             engine.execute(f"INSERT INTO {names.sql(table)} {' UNION ALL '.join(selects)}")
         except duckdb.ConversionException as error:
-            raise Refusal(100038, "22018", f"A value is not recognized: {str(error).splitlines()[0]}") from None
+            raise RefusedError(100038, "22018", f"A value is not recognized: {str(error).splitlines()[0]}") from None
         except duckdb.ConstraintException:
-            raise Refusal(100072, "22000", "NULL result in a non-nullable column") from None
+            raise RefusedError(100072, "22000", "NULL result in a non-nullable column") from None
     return counts
 
 
@@ -134,7 +149,7 @@ def _pairs(engine: duckdb.DuckDBPyConnection, relation: str, target: Mapping[str
     for name, column in target.items():
         there = folded.get(fold(name), [])
         if len(there) > 1:
-            raise Refusal(100160, "22000", f"Duplicate column name '{name}' in the file.")
+            raise RefusedError(100160, "22000", f"Duplicate column name '{name}' in the file.")
         if there:
             pairs[name] = (there[0], _expression(there[0], found[there[0]], column, order))
     return pairs
@@ -143,7 +158,7 @@ def _pairs(engine: duckdb.DuckDBPyConnection, relation: str, target: Mapping[str
 def _expression(name: str, kind: str, column: Column, order: Order) -> str:
     spelled = '"' + name.replace('"', '""') + '"'
     if kind.startswith("TIMESTAMP") and not order.logical:
-        raise Refusal(100035, "22007", f"Timestamp of column {name} is a number without USE_LOGICAL_TYPE.")
+        raise RefusedError(100035, "22007", f"Timestamp of column {name} is a number without USE_LOGICAL_TYPE.")
     if column.type == "JSON":
         return f"to_json({spelled})"
     if column.type == "TIMESTAMP WITH TIME ZONE" and kind == "TIMESTAMP":
@@ -164,7 +179,9 @@ def _checked(engine: duckdb.DuckDBPyConnection, relation: str, target: Mapping[s
     row: Any = engine.execute(f"SELECT {', '.join(asked)} FROM {relation}").fetchone()
     for name, length in zip(texts, row[1:], strict=False):
         if length > target[name].characters:
-            raise Refusal(100078, "22000", f"String of {length} characters is too long and would be truncated in {name}.")
+            raise RefusedError(
+                100078, "22000", f"String of {length} characters is too long and would be truncated in {name}."
+            )
     if row[0] and (absent or any(row[1 + len(texts) :])):
-        raise Refusal(100072, "22000", "NULL result in a non-nullable column")
+        raise RefusedError(100072, "22000", "NULL result in a non-nullable column")
     return int(row[0])

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
-from standins.snowflake.service.refusals import CutError, Refusal, UnavailableError
+from standins.snowflake.service.refusals import CutError, RefusedError, UnavailableError
 
 
 @dataclass
@@ -63,7 +63,7 @@ def strike_before(fault: Fault | None) -> None:
     match fault.act if fault else "":
         case "error":
             assert fault is not None
-            raise Refusal(fault.code, fault.state, fault.message)
+            raise RefusedError(fault.code, fault.state, fault.message)
         case "status":
             assert fault is not None
             raise UnavailableError(fault.status)

@@ -9,7 +9,7 @@ import time
 from threading import Condition
 
 from standins.snowflake.service.names import PATH, Name
-from standins.snowflake.service.refusals import Refusal
+from standins.snowflake.service.refusals import RefusedError
 
 TIMEOUT_SECONDS = 30.0
 _TARGET = re.compile(
@@ -32,7 +32,9 @@ class Locks:
         with self._changed:
             while self._held.get(table, holder) is not holder:
                 if not self._changed.wait(until - time.monotonic()):
-                    raise Refusal(625, "57014", f"Statement was aborted: {'.'.join(table)} is locked by another transaction.")
+                    raise RefusedError(
+                        625, "57014", f"Statement was aborted: {'.'.join(table)} is locked by another transaction."
+                    )
             self._held[table] = holder
 
     def release(self, holder: object) -> None:

@@ -2,7 +2,7 @@
 
 import re
 
-from standins.snowflake.service.refusals import Refusal
+from standins.snowflake.service.refusals import RefusedError
 
 PATH = r'(?:"(?:[^"]|"")+"|[\w$%~]+)(?:\s*\.\s*(?:"(?:[^"]|"")+"|[\w$%]+))*'
 _PIECE = re.compile(r'"((?:[^"]|"")+)"|([\w$%~]+)')
@@ -17,7 +17,9 @@ def full(written: str, database: str | None, schema: str | None) -> Name:
     found = [quoted.replace('""', '"') if quoted else plain.upper() for quoted, plain in _PIECE.findall(written)]
     parts = (database, schema)[: 3 - len(found)] + tuple(found)
     if len(parts) != 3 or None in parts:
-        raise Refusal(90105, "22000", f"Cannot find {written}: this session does not have a current database or schema.")
+        raise RefusedError(
+            90105, "22000", f"Cannot find {written}: this session does not have a current database or schema."
+        )
     return (str(parts[0]), str(parts[1]), str(parts[2]))
 
 

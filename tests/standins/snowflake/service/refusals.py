@@ -4,7 +4,7 @@ Numbers as the connector's documentation and its users report them; wording is o
 """
 
 
-class Refusal(Exception):
+class RefusedError(Exception):
     """A statement is refused: error number, SQLSTATE, message."""
 
     def __init__(self, code: int, state: str, message: str) -> None:

@@ -20,15 +20,30 @@ from standins.snowflake.service import answers, changes, copying, names, rules
 from standins.snowflake.service.answers import Json
 from standins.snowflake.service.locks import Locks, target
 from standins.snowflake.service.names import PATH, Name
-from standins.snowflake.service.refusals import Refusal
+from standins.snowflake.service.refusals import RefusedError
 from standins.snowflake.service.stages import Place, Stages
 
 _COPY = re.compile(rf"\s*copy\s+into\s+({PATH})\s+from\s+(@.*)", re.IGNORECASE | re.DOTALL)
 _PUT = re.compile(r"\s*put\s+'?(file://(?:[^\s']|(?<=\\)\s)+)'?\s+(.*)", re.IGNORECASE | re.DOTALL)
-_MADE = re.compile(rf"\s*(?:create\s+(?:or\s+replace\s+)?(?:transient\s+|temp\w*\s+)?table|drop\s+table)\s+(?:if\s+(?:not\s+)?exists\s+)?({PATH})", re.IGNORECASE)
+_MADE = re.compile(
+    rf"\s*(?:create\s+(?:or\s+replace\s+)?(?:transient\s+|temp\w*\s+)?table|drop\s+table)\s+(?:if\s+(?:not\s+)?exists\s+)?({PATH})",
+    re.IGNORECASE,
+)
+_TEMPORARY = re.compile(
+    rf"(\s*create\s+(?:or\s+replace\s+)?temp\w*\s+table\s+(?:if\s+not\s+exists\s+)?)({PATH})(.*)",
+    re.IGNORECASE | re.DOTALL,
+)
 _TAG = re.compile(r"\bquery_tag\s*=\s*'([^']*)'", re.IGNORECASE)
 _DDL = ("create", "alter", "drop", "truncate", "comment", "grant", "undrop")
-_COPIED = {"file": "text", "status": "text", "rows_parsed": "fixed", "rows_loaded": "fixed", "error_limit": "fixed", "errors_seen": "fixed", "first_error": "text"}
+_COPIED = {
+    "file": "text",
+    "status": "text",
+    "rows_parsed": "fixed",
+    "rows_loaded": "fixed",
+    "error_limit": "fixed",
+    "errors_seen": "fixed",
+    "first_error": "text",
+}
 _DONE = "Statement executed successfully."
 
 
@@ -52,23 +67,28 @@ class Session:
         self._fake = service.engine.connect(database, schema)
         self._engine: duckdb.DuckDBPyConnection = self._fake._duck_conn
         self._open, self._begun, self._fresh = False, False, []  # type: ignore[var-annotated]
+        self._temporary: dict[str, str] = {}  # as it is written → as the engine calls it
         self.turn, self.tag, self.silent = Lock(), "", False
 
     def run(self, sql: str, values: list[Any], *, upload: Callable[[Place, str], str]) -> Json:
-        """Run one statement; return the answer. Refusal says why not."""
-        words = sql.split(None, 2) + ["", ""]
+        """Run one statement; return the answer. RefusedError says why not."""
+        words = [*sql.split(None, 2), "", ""]
         verb = words[0].lower().rstrip(";")
         self._service.statements.append((self.tag, sql))
         try:
             return self._dispatched(verb, words[1].lower(), sql, values, upload)
         except errors.Error as error:
-            raise Refusal(error.errno or 9999, error.sqlstate or "99999", str(error.msg or error)) from None
+            raise RefusedError(error.errno or 9999, error.sqlstate or "99999", str(error.msg or error)) from None
         except duckdb.TransactionException as error:
-            raise Refusal(625, "57014", f"aborted by another transaction: {str(error).splitlines()[0]}") from None
+            raise RefusedError(625, "57014", f"aborted by another transaction: {str(error).splitlines()[0]}") from None
         except duckdb.ConstraintException as error:
-            raise Refusal(100072, "22000", f"NULL result in a non-nullable column: {str(error).splitlines()[0]}") from None
-        except duckdb.Error as error:
-            raise Refusal(1003, "42000", f"SQL execution error: {str(error).splitlines()[0]}") from None
+            raise RefusedError(
+                100072, "22000", f"NULL result in a non-nullable column: {str(error).splitlines()[0]}"
+            ) from None
+        except RefusedError:
+            raise
+        except Exception as error:  # a bug of ours, fakesnow's or sqlglot's: an answer, or the client asks for minutes
+            raise RefusedError(1003, "42000", f"{type(error).__name__}: {str(error)[:300]}") from None
         finally:
             if not self._open:
                 self._service.locks.release(self)
@@ -79,7 +99,9 @@ class Session:
             self._end("ROLLBACK")
         self._fake.close()
 
-    def _dispatched(self, verb: str, what: str, sql: str, values: list[Any], upload: Callable[[Place, str], str]) -> Json:
+    def _dispatched(
+        self, verb: str, what: str, sql: str, values: list[Any], upload: Callable[[Place, str], str]
+    ) -> Json:
         match verb:
             case "begin" | "start":
                 self._open = True
@@ -139,14 +161,23 @@ class Session:
         return self._run(sql, values)
 
     def _run(self, sql: str, values: list[Any]) -> Json:
+        """Let fakesnow run a statement. A temporary table has no schema there, so its name loses it."""
+        if found := _TEMPORARY.match(sql):
+            name = names.full(found[2], self._fake.database, self._fake.schema)
+            self._temporary[found[2]] = names.sql(("", "", name[2])).removeprefix('"".""' + ".")
+            sql = f"{found[1]}{self._temporary[found[2]]}{found[3]}"
+        for written, own in self._temporary.items():
+            sql = sql.replace(written, own)
         cursor = self._fake.cursor()
         cursor.execute(sql, binding_params=values or None, server=True)
-        return answers.of(cursor, statement_type_id(parse_one(sql[:200]) if len(sql) < 200 else cursor._last_transformed))
+        return answers.of(
+            cursor, statement_type_id(parse_one(sql[:200]) if len(sql) < 200 else cursor._last_transformed)
+        )
 
     def _copy(self, sql: str) -> Json:
         found = _COPY.match(sql)
         if not found:
-            raise Refusal(1003, "42000", "SQL compilation error: syntax error in COPY INTO.")
+            raise RefusedError(1003, "42000", "SQL compilation error: syntax error in COPY INTO.")
         where = (self._fake.database, self._fake.schema)
         table = names.full(found[1], *where)
         place, rest = self._service.stages.place(found[2], *where)
@@ -170,7 +201,7 @@ class Session:
     def _put(self, sql: str, upload: Callable[[Place, str], str]) -> Json:
         found = _PUT.match(sql)
         if not found:
-            raise Refusal(1003, "42000", "SQL compilation error: syntax error in PUT.")
+            raise RefusedError(1003, "42000", "SQL compilation error: syntax error in PUT.")
         place, rest = self._service.stages.place(found[2], self._fake.database, self._fake.schema)
         source = found[1].removeprefix("file://")
         options = {name.upper(): value.upper() for name, value in re.findall(r"(\w+)\s*=\s*(\w+)", rest)}
@@ -184,7 +215,10 @@ class Session:
         files = self._service.stages.files(place)
         if verb in ("list", "ls"):
             listed = [(f"{place.stage[2].lower()}/{key}", path.stat().st_size) for key, path in files.items()]
-            return answers.rows({"name": "text", "size": "fixed", "md5": "text", "last_modified": "text"}, [(*each, "", "") for each in listed])
+            return answers.rows(
+                {"name": "text", "size": "fixed", "md5": "text", "last_modified": "text"},
+                [(*each, "", "") for each in listed],
+            )
         for path in files.values():
             path.unlink()
         return answers.rows({"name": "text", "result": "text"}, [(key, "removed") for key in files])

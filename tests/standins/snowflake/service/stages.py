@@ -12,7 +12,7 @@ from typing import Any
 
 from standins.snowflake.service import names
 from standins.snowflake.service.names import PATH, Name
-from standins.snowflake.service.refusals import Refusal
+from standins.snowflake.service.refusals import RefusedError
 
 _REFERENCE = re.compile(rf"\s*'?@(?P<stage>{PATH})(?P<path>/[^\s']*)?'?", re.IGNORECASE)
 _CREATE = re.compile(
@@ -44,21 +44,23 @@ class Stages:
         """Return the place that a text begins with, and the rest of the text."""
         found = _REFERENCE.match(written)
         if not found:
-            raise Refusal(1003, "42000", "SQL compilation error: syntax error: a stage is written @name.")
+            raise RefusedError(1003, "42000", "SQL compilation error: syntax error: a stage is written @name.")
         stage = ("", "", "~") if found["stage"] == "~" else names.full(found["stage"], database, schema)
         if stage[2][:1] not in "%~" and stage not in self.made:
-            raise Refusal(2003, "02000", f"SQL compilation error: Stage '{'.'.join(stage)}' does not exist or not authorized.")
+            raise RefusedError(
+                2003, "02000", f"SQL compilation error: Stage '{'.'.join(stage)}' does not exist or not authorized."
+            )
         return Place(stage, (found["path"] or "").lstrip("/")), written[found.end() :]
 
     def create(self, sql: str, database: str | None, schema: str | None) -> str:
         """Make a stage; return what Snowflake says."""
         found = _CREATE.match(sql)
         if not found:
-            raise Refusal(1003, "42000", "SQL compilation error: syntax error in CREATE STAGE.")
+            raise RefusedError(1003, "42000", "SQL compilation error: syntax error in CREATE STAGE.")
         name, url = names.full(found["name"], database, schema), _URL.search(found["rest"])
         if name in self.made and not found["replace"]:
             if not found["guard"]:
-                raise Refusal(2002, "42710", f"SQL compilation error: Object '{'.'.join(name)}' already exists.")
+                raise RefusedError(2002, "42710", f"SQL compilation error: Object '{'.'.join(name)}' already exists.")
             return f"{name[2]} already exists, statement succeeded."
         self.made[name] = url[1] if url else ""
         return f"Stage area {name[2]} successfully created."
@@ -67,10 +69,12 @@ class Stages:
         """Drop a stage with the files in it."""
         found = _DROP.match(sql)
         if not found:
-            raise Refusal(1003, "42000", "SQL compilation error: syntax error in DROP STAGE.")
+            raise RefusedError(1003, "42000", "SQL compilation error: syntax error in DROP STAGE.")
         name = names.full(found["name"], database, schema)
         if self.made.pop(name, None) is None and not found["guard"]:
-            raise Refusal(2003, "02000", f"SQL compilation error: Stage '{'.'.join(name)}' does not exist or not authorized.")
+            raise RefusedError(
+                2003, "02000", f"SQL compilation error: Stage '{'.'.join(name)}' does not exist or not authorized."
+            )
         self.forget(name)
         return f"{name[2]} successfully dropped."
 
@@ -84,7 +88,7 @@ class Stages:
         folder = self.home / ".".join(place.stage).replace("/", "_")
         target = (folder / place.path).resolve()
         if not target.is_relative_to(folder.resolve()):
-            raise Refusal(1003, "42000", "SQL compilation error: a path must stay in its stage.")
+            raise RefusedError(1003, "42000", "SQL compilation error: a path must stay in its stage.")
         return target
 
     def files(self, place: Place) -> dict[str, Path]:
@@ -97,7 +101,7 @@ class Stages:
         """Return the files to COPY: those listed, else all of the place."""
         url = self.made.get(place.stage, "")
         if url and not listed:
-            raise Refusal(1003, "42000", "the stand-in copies from external stages only with FILES")
+            raise RefusedError(1003, "42000", "the stand-in copies from external stages only with FILES")
         there = {} if url else self.files(place)
         base = place.path if not place.path or place.path.endswith("/") else f"{place.path}/"
         if not listed:
@@ -106,7 +110,9 @@ class Stages:
         for name in listed:
             path = self._external(url, base + name) if url else there.get(base + name)
             if path is None:
-                raise Refusal(100016, "22000", f"Remote file '{'.'.join(place.stage)}/{base}{name}' was not found.")
+                raise RefusedError(
+                    100016, "22000", f"Remote file '{'.'.join(place.stage)}/{base}{name}' was not found."
+                )
             found[base + name] = path
         return found
 
@@ -115,7 +121,7 @@ class Stages:
         from botocore.exceptions import ClientError
 
         if not self.s3:
-            raise Refusal(91016, "22000", "Failed to access remote file: access denied.")
+            raise RefusedError(91016, "22000", "Failed to access remote file: access denied.")
         bucket, _, prefix = url.removeprefix("s3://").partition("/")
         client: Any = boto3.client("s3", **self.s3)
         target = self.home / "external" / md5(f"{url}{key}".encode()).hexdigest()

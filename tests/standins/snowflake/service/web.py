@@ -19,7 +19,7 @@ from fakesnow.converter import from_binding
 from standins.snowflake.service import accounts, answers
 from standins.snowflake.service.answers import Json
 from standins.snowflake.service.faults import Fault, Faults, strike_after, strike_before
-from standins.snowflake.service.refusals import CutError, Refusal, UnavailableError
+from standins.snowflake.service.refusals import CutError, RefusedError, UnavailableError
 from standins.snowflake.service.sessions import Service, Session, bound
 from standins.snowflake.service.stages import Place
 
@@ -48,7 +48,7 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     world: World  # set by the server
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class names it so
+    def log_message(self, format: str, *args: Any) -> None:  # the base class names it so
         """Say nothing."""
 
     def do_POST(self) -> None:
@@ -60,14 +60,16 @@ class Handler(BaseHTTPRequestHandler):
         asked = {name: values[0] for name, values in parse_qs(url.query).items()}
         try:
             self._send(200, self._answer(url.path, asked, json.loads(body or b"{}")))
-        except Refusal as refusal:
+        except RefusedError as refusal:
             self._send(200, answers.refused(refusal))
         except UnavailableError as error:
             self._send(error.status, None)
         except CutError:
             self.close_connection = True
 
-    do_GET = do_POST
+    def do_GET(self) -> None:
+        """Answer in the same way."""
+        self.do_POST()
 
     def do_PUT(self) -> None:
         """Store an uploaded file."""
@@ -90,18 +92,32 @@ class Handler(BaseHTTPRequestHandler):
                     del self.world.sessions[self._token()]
                 return _OK if session else _GONE
             case "/session/token-request":
-                return _OK | {"data": {"sessionToken": self._token(), "masterToken": "m", "validityInSecondsST": 3600, "validityInSecondsMT": 14400}}
-            case "/standin/faults":
-                self.world.faults.replace(body)
-                return _OK
-            case "/standin/statements":
-                return _OK | {"data": {"statements": self.world.service.statements}}
-            case "/standin/stages":
-                stages = self.world.service.stages
-                files = [path.relative_to(stages.home).as_posix() for path in sorted(stages.home.rglob("*")) if path.is_file()]
-                return _OK | {"data": {"stages": [".".join(each) for each in stages.made], "files": files}}
+                return _OK | {
+                    "data": {
+                        "sessionToken": self._token(),
+                        "masterToken": "m",
+                        "validityInSecondsST": 3600,
+                        "validityInSecondsMT": 14400,
+                    }
+                }
+            case _ if path.startswith("/standin/"):
+                return _OK | {"data": self._told(path.rpartition("/")[2], body)}
             case _:
                 return _OK  # telemetry, abort
+
+    def _told(self, what: str, body: Any) -> Json:
+        """Answer a request of the test's own."""
+        service = self.world.service
+        match what:
+            case "faults":
+                self.world.faults.replace(body)
+                return {}
+            case "statements":
+                return {"statements": service.statements}
+            case _:
+                home = service.stages.home
+                files = [path.relative_to(home).as_posix() for path in sorted(home.rglob("*")) if path.is_file()]
+                return {"stages": [".".join(each) for each in service.stages.made], "files": files}
 
     def _logged_in(self, asked: dict[str, str], data: Json) -> Json:
         strike_before(self.world.faults.struck("login"))
@@ -111,14 +127,26 @@ class Handler(BaseHTTPRequestHandler):
         session.tag = str((data.get("SESSION_PARAMETERS") or {}).get("QUERY_TAG") or "")
         self.world.sessions[token] = session
         info = {
-            **{"databaseName": database, "schemaName": schema, "warehouseName": asked.get("warehouse")},
+            "databaseName": database,
+            "schemaName": schema,
+            "warehouseName": asked.get("warehouse"),
             "roleName": asked.get("roleName") or "SYSADMIN",
         }
         about = {
-            **{"token": token, "masterToken": f"m-{token}", "validityInSeconds": 3600, "sessionId": len(self.world.sessions)},
-            **{"masterValidityInSeconds": 14400, "displayUserName": self.world.user.name, "firstLogin": False},
-            **{"healthCheckInterval": 45, "newClientForUpgrade": None, "remMeToken": None, "idToken": None},
-            **{"serverVersion": "9.40.0", "parameters": [{"name": "AUTOCOMMIT", "value": True}], "sessionInfo": info},
+            "token": token,
+            "masterToken": f"m-{token}",
+            "validityInSeconds": 3600,
+            "sessionId": len(self.world.sessions),
+            "masterValidityInSeconds": 14400,
+            "displayUserName": self.world.user.name,
+            "firstLogin": False,
+            "healthCheckInterval": 45,
+            "newClientForUpgrade": None,
+            "remMeToken": None,
+            "idToken": None,
+            "serverVersion": "9.40.0",
+            "parameters": [{"name": "AUTOCOMMIT", "value": True}],
+            "sessionInfo": info,
         }
         return _OK | {"data": about}
 
@@ -135,8 +163,10 @@ class Handler(BaseHTTPRequestHandler):
             try:
                 strike_before(fault)
                 try:
-                    answer = session.run(body["sqlText"], bound(body.get("bindings"), from_binding), upload=self._upload)
-                except Refusal as refusal:
+                    answer = session.run(
+                        body["sqlText"], bound(body.get("bindings"), from_binding), upload=self._upload
+                    )
+                except RefusedError as refusal:
                     answer = answers.refused(refusal)
                 self.world.answered[request] = answer
                 strike_after(fault)
@@ -152,8 +182,7 @@ class Handler(BaseHTTPRequestHandler):
     def _upload(self, place: Place, name: str) -> str:
         token = secrets.token_urlsafe(8)
         self.world.uploads[token] = self.world.service.stages.path(place)
-        host, port = self.server.server_address[:2]
-        return f"http://{host!s}:{port}/upload/{token}/{quote(name)}"
+        return f"http://{self.headers['host']}/upload/{token}/{quote(name)}"
 
     def _token(self) -> str:
         return (self.headers.get("authorization") or "").removeprefix('Snowflake Token="').rstrip('"')
