@@ -1,8 +1,11 @@
 """What a person is told: the answers of the flows, as plain data that prints as text and as JSON."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
+
+from loader.core.report import Counts
 
 State = Literal["planned", "shredded", "migrated", "loading", "done", "abandoned"]
 
@@ -68,6 +71,39 @@ class LoadResult:
     def failed(self) -> bool:
         """Whether something must be looked at: a table failed, or a file could not be read."""
         return self.state != "done" or any(table.error for table in self.tables) or bool(self.problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """How far one load came in a half of the flow."""
+
+    load_id: str
+    state: State
+    partitions: tuple[datetime, ...]  # starts of those that it has files of, in order
+    counts: Mapping[datetime, Counts] = field(default_factory=dict)  # by the same; empty before the files are read
+    left_out: Mapping[datetime, tuple[str, ...]] = field(default_factory=dict)  # files that could not be read, and why
+    bad_input: tuple[str, ...] = ()  # what could not be read or stored, as Markdown, without a person's data
+    result: LoadResult | None = None  # of a load that was merged, or tried to be
+    error: str = ""  # why it came no further
+    transient: bool = False  # whether the same call may succeed later, unchanged
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionFacts:
+    """What the ledger knows of one partition of a source, over all its loads; a replayed file counts once."""
+
+    at: datetime
+    files: int
+    stored_bytes: int
+    lines: int
+    events: int
+    quarantined: int
+    newest_at: datetime  # when its newest file was written
+    finished_at: datetime | None  # when its latest load was done
+    unread: int  # files that no load has read yet
+    open: int  # files of loads that are not done
+    error: str  # of one of those
+    damaged: tuple[str, ...]  # files that could not be read at all, and why; until they are replaced or accepted
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +191,18 @@ class TableLine:
     rows: int
     newest_received_at: datetime | None
     columns: tuple[tuple[str, str], ...]  # name, type
+
+
+@dataclass(frozen=True, slots=True)
+class TableFacts:
+    """A table as the ledger knows it, without counting its rows."""
+
+    schema: str
+    table: str
+    rows: int
+    columns: tuple[tuple[str, str, str], ...]  # name, type, paths as sent ("" for ours)
+    changed_at: datetime | None  # when a column came or was widened
+    loaded_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

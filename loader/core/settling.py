@@ -35,6 +35,11 @@ def settle(known: Tables, reports: Sequence[Report], *, max_columns: int) -> Set
     return Settled(tables, {shard: names for shard, names in again.items() if names}, Known({**known, **tables}, full))
 
 
+def fits(known: Tables, found: Mapping[str, TableReport], *, max_columns: int) -> bool:
+    """Return whether parts that were settled once can still be merged: a column may have got another type since."""
+    return not _unfit(Report(found, {}), settled(known, found, max_columns=max_columns))
+
+
 def replaced(report: Report, again: Report, tables: frozenset[str]) -> Report:
     """Return a shard's report with the parts of its second round: what it found stays."""
     newer = dict(report.tables)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from loader.core.objects import File
 from loader.core.plan import Arrival, PlannedLoad
 from loader.core.report import BadFile, Counts
-from loader.core.results import TableResult
+from loader.core.results import State, TableResult
 from loader.core.timestamps import EPOCH
 from loader.core.warehouse import Row, Session
 
@@ -115,6 +115,13 @@ def move(session: Session, load_id: str, state: str, *, error: str | None = None
     )
 
 
+def note_error(session: Session, load_id: str, error: str) -> State:
+    """Write why a load came no further; return the state that it is in."""
+    session.execute("UPDATE loader.loads SET error = ?, updated_at = now() WHERE load_id = ?", [error, load_id])
+    found: State = session.execute("SELECT state FROM loader.loads WHERE load_id = ?", [load_id])[0][0]
+    return found
+
+
 def finish(session: Session, load_id: str, counts: Counts, *, rejects: int, primary: tuple[int, int]) -> bool:
     """Put a load into state done with its sums; return whether every event is accounted for.
 
@@ -137,6 +144,11 @@ def finish(session: Session, load_id: str, counts: Counts, *, rejects: int, prim
 def settle_files(session: Session, load_id: str, counts: Mapping[int, Counts], bad: Sequence[BadFile]) -> None:
     """Write what became of each file: loaded, quarantined whole, or released to be loaded as it is now."""
     session.execute(f"UPDATE loader.files SET state = '{LOADED}', changed_at = now() WHERE load_id = ?", [load_id])
+    note_counts(session, load_id, counts, bad)
+
+
+def note_counts(session: Session, load_id: str, counts: Mapping[int, Counts], bad: Sequence[BadFile]) -> None:
+    """Write what each file held, and which could not be read. Twice writes the same."""
     rows = [(load_id, ordinal, each.lines, each.events, each.quarantined) for ordinal, each in counts.items()]
     session.execute(
         "CREATE OR REPLACE TEMP TABLE file_counts (load_id VARCHAR, ordinal BIGINT, l BIGINT, e BIGINT, q BIGINT)"

@@ -8,27 +8,39 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from loader.load.bad_input import quarantine, quarantine_text, rejects
+    from loader.load.catalog import list_tables, listed_tables, table_facts
     from loader.load.checkup import doctor
     from loader.load.flow import load
     from loader.load.mending import abandon, replay_quarantine
     from loader.load.planning import plan
     from loader.load.retyping import retype
+    from loader.load.stages import accept_damaged, convert, merge, partition_facts
     from loader.load.state import status, tables
+    from loader.load.waiting import waiting
 
 _HOMES = {
     **dict.fromkeys(("quarantine", "quarantine_text", "rejects"), "bad_input"),
+    **dict.fromkeys(("list_tables", "listed_tables", "table_facts"), "catalog"),
     "doctor": "checkup",
     "load": "flow",
     **dict.fromkeys(("abandon", "replay_quarantine"), "mending"),
     "plan": "planning",
     "retype": "retyping",
+    **dict.fromkeys(("accept_damaged", "convert", "merge", "partition_facts"), "stages"),
     **dict.fromkeys(("status", "tables"), "state"),
+    "waiting": "waiting",
 }
 
 __all__ = [
     "abandon",
+    "accept_damaged",
+    "convert",
     "doctor",
+    "list_tables",
+    "listed_tables",
     "load",
+    "merge",
+    "partition_facts",
     "plan",
     "quarantine",
     "quarantine_text",
@@ -36,7 +48,9 @@ __all__ = [
     "replay_quarantine",
     "retype",
     "status",
+    "table_facts",
     "tables",
+    "waiting",
 ]
 
 

@@ -60,13 +60,14 @@ def quarantine_text(config: Config, line: QuarantineLine) -> str | None:
         return None
     events = connect(settings.url, access=settings.access, base=config.base)
     try:
-        found = _numbered(unpacked(events.read(file)), line.line)
+        found = numbered(unpacked(events.read(file)), line.line)
     except (ObjectChangedError, CorruptFileError):
         return None
     return None if found is None else found.decode(errors="backslashreplace")
 
 
-def _numbered(chunks: Iterable[bytes], number: int) -> bytes | None:
+def numbered(chunks: Iterable[bytes], number: int) -> bytes | None:
+    """Return a line of a file by its number, from 1, without the spaces around it; None past the end."""
     passed = 1
     for block in blocks(chunks, _BLOCK_BYTES):
         count = block.count(b"\n")

@@ -17,6 +17,7 @@ from loader.core.plan import Arrival, loads
 from loader.core.report import Part
 from loader.core.results import LoadResult, Progress, State, TableResult, Window
 from loader.core.schema import Tables, changes, settled, with_profiles
+from loader.core.settling import fits
 from loader.core.spec import TRACKS
 from loader.core.warehouse import Session, Warehouse
 from loader.ledger import loads as ledger
@@ -53,33 +54,38 @@ def loaded(edges: Edges, choose: Choose, *, kind: str, progress: Progress) -> li
 
     def begin(_: Warehouse, session: Session, lease: Lease) -> list[Run]:
         claim = partial(Run, edges, lease, progress)
-        runs = [*_unfinished(session, edges, claim), *_claimed(session, edges, claim, choose(session), kind)]
+        runs = [*_unfinished(session, edges, claim), *claimed(session, edges, claim, choose(session), kind)]
         if not runs:
             lease.give_back(session)
         return runs
 
     blocked: set[str] = set()  # tables that a load could not merge: later loads must not overtake it
     with leased_to(edges, progress, begin) as (_, runs):
-        results = [_carried_out(run, blocked) for run in runs]
+        results = [merged(run, shredded_before(run), blocked) for run in runs]
     retention.expire(edges, progress, now=datetime.now(UTC))
     return results
 
 
-def _carried_out(run: Run, blocked: set[str]) -> LoadResult:
-    """Bring a load from whatever state it is in to done, or as far as its tables allow."""
+def shredded_before(run: Run) -> Manifest:
+    """Return a load's manifest; shreds its files first, unless that was done and the tables still take the parts."""
+    with warehouse(run.edges.config, staging=run.edges.staging) as opened:
+        known = known_tables(opened, run.edges.settings.schema)
     manifest = stored_manifest(run)
-    if manifest is None:
-        with warehouse(run.edges.config, staging=run.edges.staging) as opened:
-            known = known_tables(opened, run.edges.settings.schema)
+    if manifest is None or not fits(known, manifest.tables, max_columns=run.edges.policy.max_columns):
         manifest = shredded(run, known)
+    return manifest
+
+
+def merged(run: Run, manifest: Manifest, blocked: set[str]) -> LoadResult:
+    """Bring a load whose files are shredded to done, or as far as its tables allow; these are added to `blocked`."""
     with warehouse(run.edges.config, staging=run.edges.staging) as opened:
         made, tables = _migrated(run, manifest, opened)
-        merged = _merged(run, manifest, opened, tables, blocked)
-        blocked |= {each.table for each in merged if each.error}
-        conserved = _finished(run, manifest, opened, merged)
+        results = _merged(run, manifest, opened, tables, blocked)
+        blocked |= {each.table for each in results if each.error}
+        conserved = _finished(run, manifest, opened, results)
     if conserved is not None:
         _cleared(run)
-    return _result(run, manifest, merged, made, conserved=conserved)
+    return _result(run, manifest, results, made, conserved=conserved)
 
 
 def _unfinished(session: Session, edges: Edges, run: Callable[..., Run]) -> list[Run]:
@@ -91,7 +97,7 @@ def _unfinished(session: Session, edges: Edges, run: Callable[..., Run]) -> list
     return runs
 
 
-def _claimed(
+def claimed(
     session: Session, edges: Edges, run: Callable[..., Run], arrivals: Sequence[Arrival], kind: str
 ) -> list[Run]:
     """Claim files; return a load for each bounded share of them."""

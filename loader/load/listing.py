@@ -1,6 +1,6 @@
 """Files of a source → those that a load should take."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -35,9 +35,14 @@ def pending(edges: Edges, session: Session, window: Window, *, replay: bool = Fa
     known = (
         set() if replay else loads.known_files(session, edges.source, None if edges.settings.layout is None else start)
     )
+    return unclaimed(edges, known, Window(start, window.stop))
+
+
+def unclaimed(edges: Edges, known: Collection[tuple[str, str, int]], window: Window) -> Listing:
+    """Return the files in a window but for the known ones (key, version, size). Asks only the source."""
     found: list[Arrival] = []
     strays: list[str] = []
-    for arrival, key in _listed(edges, start, window.stop):
+    for arrival, key in _listed(edges, window.start, window.stop):
         if arrival is None:
             strays.append(key)
         elif (key, arrival.file.version, arrival.file.size) not in known:
