@@ -2,30 +2,29 @@
 
 import os
 import warnings
-from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 
-from dagster_project.ingest import events_asset
-from dagster_project.partitions import START, partitions
-from dagster_project.resources import LoaderResource
+from dagster_project.ingest import source_assets
+from dagster_project.partitions import partitions
+from dagster_project.resources import Loader
+from dagster_project.tables import table_specs
 from loader.config import load_config
 
 
-def build_defs(config_path: Path, *, start: str = START) -> dg.Definitions:
-    """Return the definitions for a settings file. Raises ConfigError where it is wrong."""
+def build_defs(config_path: Path) -> dg.Definitions:
+    """Return the definitions for a settings file. Reads it and the lists of tables. Raises ConfigError."""
     config = load_config(config_path)
-    first = datetime.fromisoformat(start).replace(tzinfo=UTC)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)  # backfill_policy; Dagster's own platform relies on it
-        assets = [
-            events_asset(name, partitions(source, start=first), pool=f"warehouse_{config.warehouse.kind}")
+        ingest = [
+            source_assets(name, config, partitions(source, start=config.dagster.start))
             for name, source in config.sources.items()
         ]
     # In one process: a step of its own costs two seconds, and the loader has processes of its own.
     return dg.Definitions(
-        assets=assets,
-        resources={"loader": LoaderResource(config_path=os.path.abspath(config_path))},
+        assets=[*ingest, *table_specs(config)],
+        resources={"loader": Loader(Path(os.path.abspath(config_path)))},
         executor=dg.in_process_executor,
     )

@@ -1,31 +1,85 @@
-"""What the assets need from `loader`: its settings, its flow, and somewhere to tell progress to."""
+"""What the assets need from `loader`: its flows on one settings file, and somewhere to tell progress to.
 
+A plain object: it has no fields that the Launchpad could show, so no path and no secret is in a run's configuration.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
 
-from loader.config import load_config
-from loader.core.results import LoadResult, Window
+from loader.config import Config, load_config
+from loader.core.results import PartitionFacts, Progress, Stage, TableFacts, Window
 from loader.errors import LoaderError
-from loader.load import load
+
+RETRIES, WAIT_SECONDS = 3, 10  # of a step that may succeed later; the wait doubles
 
 
-class LoaderResource(dg.ConfigurableResource[None]):
-    """The loader, as its settings file describes it. The file is read again in every run."""
+@dataclass(frozen=True, slots=True)
+class Loader:
+    """The loader, as its settings file describes it. The file is read again for every call."""
 
-    config_path: str
+    path: Path
 
-    def load(self, source: str, window: dg.TimeWindow, log: dg.DagsterLogManager) -> list[LoadResult]:
-        """Load the source's new files of the window. Called again, it finds nothing new.
+    @property
+    def config(self) -> Config:
+        """The settings as they are now."""
+        return load_config(self.path)
 
-        Raises Failure; Dagster tries again where the same call may succeed later, unchanged.
-        """
-        asked = Window(window.start, window.end)
-        try:
-            return load(load_config(Path(self.config_path)), source, window=asked, replay=False, progress=Log(log))
-        except LoaderError as error:
-            raise dg.Failure(str(error), allow_retries=error.transient) from error
+    def convert(self, source: str, window: Window, progress: Progress) -> list[Stage]:
+        """Turn the window's new files into parts. Raises Failure."""
+        from loader.load import convert
+
+        with failures():
+            limit = self.config.dagster.max_rejects
+            return convert(self.config, source, window=window, replay=False, max_rejects=limit, progress=progress)
+
+    def merge(
+        self, source: str, window: Window, progress: Progress, *, reload: bool, max_rejects: float | None
+    ) -> list[Stage]:
+        """Merge the window's converted loads into the tables. Raises Failure."""
+        from loader.load import merge
+
+        with failures():
+            return merge(self.config, source, window=window, reload=reload, max_rejects=max_rejects, progress=progress)
+
+    def facts(self, source: str, window: Window) -> list[PartitionFacts]:
+        """Return what the ledger knows of the window's partitions. Raises Failure."""
+        from loader.load import partition_facts
+
+        with failures():
+            return partition_facts(self.config, source, window)
+
+    def table_facts(self, source: str, tables: Collection[str]) -> Sequence[TableFacts]:
+        """Return the facts of some tables, and bring the list of all up to date. Raises Failure."""
+        from loader.load import list_tables, table_facts
+
+        with failures():
+            list_tables(self.config, source)
+            return table_facts(self.config, source, tables=tables)
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """Raise the loader's errors as Failure, which Dagster tries again where the same call may succeed later."""
+    try:
+        yield
+    except LoaderError as error:
+        raise dg.Failure(str(error), allow_retries=error.transient) from None
+
+
+@contextmanager
+def retried(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> Iterator[None]:
+    """Have the step tried again, later, after a Failure that allows it; nothing else is ever tried again."""
+    try:
+        yield
+    except dg.Failure as failure:
+        number = context.retry_number
+        if not failure.allow_retries or number >= RETRIES:
+            raise
+        raise dg.RetryRequested(RETRIES, seconds_to_wait=WAIT_SECONDS * 2**number) from failure
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ import pytest
 
 from loader import warehouses
 from loader.cli import parser
-from loader.config import Access, Config, Load, Source, Staging, parse
+from loader.config import Access, Config, Dagster, Load, Source, Staging, parse
 from loader.config.records import Warehouse
 
 ROOT = Path(__file__).parents[1]
@@ -28,6 +28,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "[load]": Load,
     "[sources.NAME]": Source,
     "[sources.NAME.access]": Access,
+    "[dagster]": Dagster,
 }
 ORDER = (
     *("Two flows", "Ten lines without a cloud", "What is supported", "Configuration", "Operating it"),

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from loader.config.checks import check_access, check_source, check_url
+from loader.config.checks import check_access, check_dagster, check_source, check_url
 from loader.config.reading import Place, record, table
-from loader.config.records import Access, Config, Load, Selection, Source, Staging, Warehouse
+from loader.config.records import Access, Config, Dagster, Load, Selection, Source, Staging, Warehouse
 from loader.config.starter import STARTER
 from loader.config.values import Duration, Size
 from loader.core.settings import Secret
@@ -20,6 +20,7 @@ __all__ = [
     "STARTER",
     "Access",
     "Config",
+    "Dagster",
     "Duration",
     "Load",
     "Secret",
@@ -56,14 +57,16 @@ def parse(text: str, *, where: str, environment: Mapping[str, str]) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{where}: this is not TOML: {error}") from error
     place = Place(where, (), environment)
-    tables = table(written, place, ("warehouse", "staging", "load", "sources"))
+    tables = table(written, place, ("warehouse", "staging", "load", "sources", "dagster"))
     config = Config(
         base=Path(),
         warehouse=record(tables.get("warehouse", {}), Warehouse, place.inside("warehouse")),
         staging=record(tables.get("staging", {}), Staging, place.inside("staging")),
         load=record(tables.get("load", {}), Load, place.inside("load")),
         sources=_sources(tables.get("sources", {}), place.inside("sources")),
+        dagster=record(tables.get("dagster", {}), Dagster, place.inside("dagster")),
     )
+    check_dagster(config.dagster, place.inside("dagster"))
     check_url(config.staging.url, place.inside("staging"))
     check_access(config.staging.access, config.staging.url, place.inside("staging"))
     if config.load.shard_bytes > config.load.max_load_bytes:
@@ -94,6 +97,7 @@ def _anchored(config: Config, base: Path) -> Config:
         warehouse=replace(config.warehouse, path=path if path == _IN_MEMORY else _absolute(path, base)),
         staging=_anchored_place(config.staging, base),
         sources={name: _anchored_place(source, base) for name, source in config.sources.items()},
+        dagster=replace(config.dagster, snapshot=config.dagster.snapshot and _absolute(config.dagster.snapshot, base)),
     )
 
 

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
+from datetime import date
 
 from loader.config.reading import Place, nearest
-from loader.config.records import Access, Source
+from loader.config.records import Access, Dagster, Source
 
 PLACEHOLDERS = ("yyyy", "mm", "dd", "hh", "day_ms", "source")
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
@@ -60,6 +61,19 @@ def check_access(access: Access | None, url: str, place: Place) -> None:
         raise place.error("access", "has a profile and keys; remove one of the two")
     if access.endpoint is not None and not re.fullmatch(r"https?://[^/@]+/?", access.endpoint):
         raise place.error("access", "has an endpoint that is no address; write http(s)://host:port without credentials")
+
+
+def check_dagster(settings: Dagster, place: Place) -> None:
+    """Raise ConfigError unless the date is one, and owners and addresses are such."""
+    try:
+        date.fromisoformat(settings.start)
+    except ValueError:
+        raise place.error("start", f'{settings.start!r} is no date; write one like "2024-01-01"') from None
+    for owner in settings.owners:
+        if not re.fullmatch(r"team:\w+|[^@\s]+@[^@\s]+", owner):
+            raise place.error("owners", f'{owner!r} is no owner; write an e-mail address, or "team:name"')
+    if settings.url is not None and not re.fullmatch(r"https?://[^\s@]+", settings.url):
+        raise place.error("url", "is no address; write http(s)://host:port without credentials")
 
 
 def _check_layout(layout: str, partition: str, place: Place) -> None:

@@ -79,6 +79,21 @@ class Load(Record, frozen=True):
     lease_ttl: Duration = Duration(minutes=10)
 
 
+class Dagster(Record, frozen=True):
+    """How the Dagster project shows the sources, and runs them."""
+
+    start: str = "2024-01-01"  # the date of the first partition, UTC; hours from here stay below 100,000
+    partitions_per_run: Annotated[int, Meta(ge=1, le=1000)] = 48
+    max_rejects: Annotated[float, Meta(ge=0, le=1)] = 0.1  # of a partition's events; above it the load is held back
+    fresh_within: Duration = Duration(hours=3)
+    automation: bool = False  # whether sensors and schedules are on in a new instance
+    keep_runs_days: Annotated[int, Meta(ge=1)] = 30
+    owners: tuple[str, ...] = ()  # e-mail addresses, or team:name
+    url: str | None = None  # of the UI, as others reach it
+    webhook: Secret | None = None  # told of failed runs
+    snapshot: str | None = None  # a copy of the DuckDB file, for readers; made absolute by load_config
+
+
 class Config(Record, frozen=True):
     """All settings. `base` is the folder of loader.toml, which relative paths are relative to."""
 
@@ -87,3 +102,4 @@ class Config(Record, frozen=True):
     staging: Staging
     load: Load
     sources: dict[str, Source]
+    dagster: Dagster = Dagster()

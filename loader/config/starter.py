@@ -53,4 +53,17 @@ url = "events"                # a folder, s3://bucket/prefix or gs://…
 # path_style = true                                   # false puts the bucket into the host name
 # profile = "events"                                  # of ~/.aws/config, instead of keys
 # kms_key_id = "alias/events"                         # encrypts what is written: only of use under staging
+
+# How Dagster shows the sources, and runs them.
+[dagster]
+# start = "2024-01-01"        # the date of the first partition
+# partitions_per_run = 48     # a longer backfill becomes several runs
+# max_rejects = 0.1           # a load is held back when more of a partition's events are quarantined or lose a value
+# fresh_within = "3h"         # a source without a load for so long is shown as stale
+# automation = false          # true turns sensors and schedules on in a new instance
+# keep_runs_days = 30         # older runs are deleted by the schedule `prune`
+# owners = []                 # e-mail addresses, or "team:name"
+# url = "http://127.0.0.1:3000"   # of the UI: new tables appear by themselves, and alerts have links
+# webhook = "env:ALERT_WEBHOOK"   # told of failed runs
+# snapshot = "readers.duckdb"     # a copy of the DuckDB file, for readers while loads run
 """
