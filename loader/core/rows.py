@@ -117,7 +117,7 @@ class Reader:
             elif path := keys[: keys.index("[]")]:
                 self.ragged.add(path)
         paths = sorted(self.mixed)
-        firsts = np.array([first_bytes(batch.lines, path) for path in paths]).reshape(len(paths), -1)
+        firsts = np.array([first_bytes(batch.lines, path) for path in paths]).reshape(len(paths), len(batch.lines))
         groups, members = np.unique(firsts, axis=1, return_inverse=True)
         if groups.shape[1] > 1 or known != (len(self.mixed), len(self.ragged)):
             for number in range(groups.shape[1]):

@@ -173,6 +173,16 @@ def test_unstorable_system_texts_are_rows_and_rejects(project: Any) -> None:
     ]
 
 
+def test_many_arrays_of_texts_and_numbers_are_json(project: Any) -> None:
+    config = project()
+    sent = [harness.track("Mixed", messageId=f"m{n}", properties={"v": ["a", n]}) for n in range(100)]
+    harness.put(config, "mixed.jsonl.gz", lines(*sent))
+    [result] = harness.run(config)
+    assert result.conserved
+    found = harness.query(config, "SELECT v FROM web.mixed")
+    assert sorted(text for (text,) in found) == sorted(f'["a", {n}]' for n in range(100))
+
+
 LATER = [  # type of the column that is there, what comes later, what is stored, whether it is rejected
     ("1", "1e400", None, True),
     ("1", "2.0", 2.0, False),  # the column is widened
