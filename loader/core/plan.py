@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from loader.core.objects import File
-from loader.core.routing import MAX_FILES
+from loader.core.places import MAX_FILES
 
 ID_DIGITS = 16
 

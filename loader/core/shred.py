@@ -8,27 +8,28 @@ the two callables given: nothing here touches storage, so that a shard done twic
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 
-from loader.core import exact, spec
+from loader.core import exact, scanning, spec
 from loader.core.building import Builder
 from loader.core.compression import unpacked
 from loader.core.leaves import Rows
 from loader.core.lines import NEWLINE, blocks
 from loader.core.objects import File
 from loader.core.parts import encoded, quarantine_table, rejects_table
+from loader.core.places import FILE_SHIFT, place
 from loader.core.policy import Known, Policy
 from loader.core.rejects import Reject
-from loader.core.report import BadFile, Counts, Found, Part, Report, TableReport
-from loader.core.routing import FILE_SHIFT, Route, Routed, Router, place
+from loader.core.report import BadFile, Counts, Part, Report, TableReport
+from loader.core.routes import Route, Routes
+from loader.core.routing import Routed, Router
 from loader.core.rows import Batch, Reader, gathered
-from loader.core.schema import family
-from loader.core.spec import CONTEXT_PREFIX, TRACKS
 from loader.core.system import roots, text_paths
 from loader.core.timestamps import MAX_AT, MIN_AT
+from loader.core.tracks import projected
 from loader.errors import AccessError, CorruptFileError, ObjectChangedError
 
 MIB = 1 << 20
@@ -56,6 +57,7 @@ class Shard:
     known: Known = field(default_factory=Known)
     memory_bytes: int = 192 * MIB  # budget of one worker above the interpreter and its libraries
     only: frozenset[str] = frozenset()  # tables to write; all if empty
+    compiled: bool = scanning.COMPILED  # whether the compiled scanner reads the lines
 
 
 @dataclass(slots=True)
@@ -124,7 +126,10 @@ class _Work:
         self.batch_bytes = max(shard.memory_bytes // 24, MIB)
         self.waiting_limit = shard.memory_bytes // 6
         self.rows_limit = shard.memory_bytes // 4
-        self.router = Router(shard.known, shard.policy)
+        if shard.compiled:  # no lines wait but the few that the scanner refuses
+            self.rows_limit += self.waiting_limit
+        held = self.rows_limit + 2 * self.block_bytes
+        self.router = Router(Routes(shard.known, shard.policy), held, shard.compiled, shard.only)
         self.tables: dict[str, _Table] = {}
         self.counts: dict[int, Counts] = {}
         self.rejects: list[Reject] = []
@@ -155,7 +160,7 @@ class _Work:
             for name, each in self.tables.items()
         }
         rejects, quarantine = tuple(self.keys["rejects"]), tuple(self.keys["quarantine"])
-        return Report(tables | self._tracks(), self.counts, tuple(bad), rejects, quarantine)
+        return Report(tables | projected(tables), self.counts, tuple(bad), rejects, quarantine)
 
     def _file(self, each: Input, read: Read) -> tuple[BadFile | None, bool]:
         """Take a file's lines; return what is wrong with it, and whether some of its lines were taken."""
@@ -163,7 +168,8 @@ class _Work:
         line = 1
         try:
             for block in blocks(unpacked(read(each.file)), self.block_bytes):
-                self._take(self.router.route(block, each.ordinal, line), each.ordinal)
+                for routed in self.router.route(block, each.ordinal, line):
+                    self._take(routed, each.ordinal)
                 line += int(np.count_nonzero(np.frombuffer(block, np.uint8) == NEWLINE))
         except (CorruptFileError, ObjectChangedError, AccessError) as error:
             return _bad(each, error), line > 1
@@ -171,7 +177,7 @@ class _Work:
 
     def _take(self, routed: Routed, file: int) -> None:
         quarantined = len(routed.quarantined)
-        rows = sum(len(batch.lines) for _, batch in (*routed.batches, *routed.odd))
+        rows = routed.scanned + sum(len(batch.lines) for _, batch in (*routed.batches, *routed.odd))
         self.counts[file] = self.counts[file].plus(
             Counts(routed.lines, routed.events, rows, routed.filtered, quarantined)
         )
@@ -181,23 +187,32 @@ class _Work:
             self._wait(route, batch, odd=False)
         for route, batch in routed.odd:
             self._wait(route, batch, odd=True)
-        self._make_room()
+        held = self.router.held()
+        for name, size in held.items():
+            if size:
+                self._table(self.router.tables[name][1])
+        if routed.crowded is not None:
+            self._read(self.tables[routed.crowded])
+        self._make_room(held)
 
     def _wait(self, route: Route, batch: Batch, *, odd: bool) -> None:
         if self.shard.only and route.table not in self.shard.only:
             return
-        table = self.tables.get(route.table)
-        if table is None:
-            call = spec.CALLS[route.call]
-            reader = Reader(roots(call), self.shard.policy.max_depth, texts=text_paths(call))
-            builder = Builder(route.table, call, self.shard.known, self.shard.policy)
-            table = self.tables[route.table] = _Table(route, reader, builder)
+        table = self._table(route)
         (table.odd if odd else table.batches).append(batch)
         table.waiting_bytes += batch.lines.data.size
         if table.waiting_bytes >= self.batch_bytes:
             self._read(table)
 
-    def _make_room(self) -> None:
+    def _table(self, route: Route) -> _Table:
+        if route.table not in self.tables:
+            call = spec.CALLS[route.call]
+            reader = Reader(roots(call), self.shard.policy.max_depth, texts=text_paths(call))
+            builder = Builder(route.table, call, self.shard.known, self.shard.policy)
+            self.tables[route.table] = _Table(route, reader, builder)
+        return self.tables[route.table]
+
+    def _make_room(self, held: Mapping[str, int]) -> None:
         """Read the largest tables until the lines that wait, and write until the rows that wait, fit the budget."""
         waiting = sum(table.waiting_bytes for table in self.tables.values())
         for table in sorted(self.tables.values(), key=lambda each: -each.waiting_bytes):
@@ -205,16 +220,20 @@ class _Work:
                 break
             waiting -= table.waiting_bytes
             self._read(table)
-        size = sum(table.builder.size for table in self.tables.values())
-        for table in sorted(self.tables.values(), key=lambda each: -each.builder.size):
+        sizes = {name: table.builder.size + held.get(name, 0) for name, table in self.tables.items()}
+        size = sum(sizes.values())
+        for name in sorted(sizes, key=lambda each: -sizes[each]):
             if size <= self.rows_limit:
                 break
-            size -= table.builder.size
-            self._write(table)
+            size -= sizes[name]
+            self._read(self.tables[name])
+            self._write(self.tables[name])
         self._write_notes(at_least=50_000)
 
     def _read(self, table: _Table) -> None:
         """Turn the lines that wait into rows."""
+        if (scanned := self.router.taken(table.route.table)) is not None:
+            self._add(table, iter([scanned]))
         if table.batches:
             self._add(table, table.reader.read(gathered(table.batches)))
         if table.odd:
@@ -268,25 +287,3 @@ class _Work:
         if self.counts:
             first = min(self.counts)
             self.counts[first] = self.counts[first].plus(Counts(discarded_values=dropped))
-
-    def _tracks(self) -> dict[str, TableReport]:
-        """Return the report of `tracks`: what all event tables have in common, read from their parts."""
-        columns: dict[str, Found] = {}
-        parts: list[Part] = []
-        for table in self.tables.values():
-            if family(table.route.table, table.route.call) == TRACKS:
-                for name, found in table.builder.found.items():
-                    if _common(name):
-                        columns[name] = columns.get(name, Found()).joined(found)
-                parts += [_projected(part) for part in table.parts]
-        return {TRACKS: TableReport("track", columns, tuple(parts))} if parts else {}
-
-
-def _common(column: str) -> bool:
-    return column.startswith(CONTEXT_PREFIX)
-
-
-def _projected(part: Part) -> Part:
-    """Return a part of an event table as a part of `tracks`."""
-    columns = {name: kind for name, kind in part.columns.items() if _common(name)}
-    return replace(part, columns=columns, overflow=tuple(filter(_common, part.overflow)))

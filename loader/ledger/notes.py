@@ -6,9 +6,9 @@ from datetime import datetime
 from loader.core import ddl
 from loader.core.dialect import Dialect
 from loader.core.merge import Staged
+from loader.core.places import place
 from loader.core.plan import PlannedLoad
 from loader.core.report import ROW, BadFile, Found
-from loader.core.routing import place
 from loader.core.schema import AddColumn, Change, Column, CreateTable, Tables, WidenColumn
 from loader.core.types import ColumnType
 from loader.core.warehouse import Row, Session

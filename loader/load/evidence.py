@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from loader.core.objects import load_bytes
+from loader.core.places import place
 from loader.core.report import ROW, Found, Part, TableReport
-from loader.core.routing import place
 from loader.core.schema import Change, CreateTable, WidenColumn
 from loader.core.spec import PROFILES, TRACKS
 from loader.core.types import ColumnType

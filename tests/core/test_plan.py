@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from loader.core.objects import File
+from loader.core.places import MAX_FILES
 from loader.core.plan import Arrival, PlannedLoad, load_id, loads, shards
-from loader.core.routing import MAX_FILES
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 FILES = [File(f"{name}.gz", version=name * 3, size=10, modified_at=AT) for name in "abc"]
