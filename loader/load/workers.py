@@ -23,7 +23,9 @@ from loader.core.shred import Shard, shred
 from loader.errors import WorkerError
 from loader.load.edges import Edges
 from loader.storage import connect
+from loader.storage.ahead import reading_ahead
 
+_AHEAD = 16  # what part of a worker's memory may hold small files that are fetched before their turn
 Told = tuple[int, int]  # bytes read, and events found in them
 Done = SimpleQueue[Told | None]
 _done: list[Done] = []  # of this worker process: where it tells what it has done
@@ -74,15 +76,18 @@ def run(each: Job, *, tell: Callable[[Told], None]) -> Report:
     events = connect(each.events_url, access=each.events_access, base=Path("/"))
     staging = connect(each.staging_url, access=each.staging_access, base=Path("/"))
 
-    def read(file: File) -> Iterator[bytes]:
-        for chunk in events.read(file):
-            yield chunk
-            tell((len(chunk), 0))
-
     def write(key: str, data: pa.Buffer) -> None:
         staging.write(key, memoryview(data))
 
-    report = shred(each.shard, read, write)
+    files = [one.file for one in each.shard.inputs]
+    with reading_ahead(events, files, max_bytes=each.shard.memory_bytes // _AHEAD) as ahead:
+
+        def read(file: File) -> Iterator[bytes]:
+            for chunk in ahead(file):
+                yield chunk
+                tell((len(chunk), 0))
+
+        report = shred(each.shard, read, write)
     staging.write(each.report_key, msgspec.json.encode(report))
     tell((0, total([report]).events))
     return report
