@@ -58,7 +58,7 @@ def second_client(url: str, bucket: str, access: Access | None) -> OddKeys:
 
 def _s3(bucket: str, access: Access | None) -> OddKeys:
     from boto3.session import Session
-    from botocore.config import Config  # type: ignore[import-untyped]  # ships none
+    from botocore.config import Config
 
     access = access or Access()
     keys = credentials.keys(access) if access.access_key_id else None
@@ -95,7 +95,7 @@ class _S3:
 
     @contextmanager
     def _translated(self, key: str) -> Iterator[None]:
-        from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]  # ships none
+        from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             yield
