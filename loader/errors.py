@@ -31,7 +31,17 @@ class CapacityError(LoaderError):
 
 
 class WarehouseError(LoaderError):
-    """The warehouse refused or failed a statement."""
+    """The warehouse refused or failed a statement. `fault` is who must act, a value of `core.faults.Fault`."""
+
+    def __init__(self, message: str, fault: str = "unknown") -> None:
+        super().__init__(message)
+        self.fault = fault
+
+
+class WarehouseBusyError(WarehouseError):
+    """The same may work later: no capacity, too many calls, or a connection that broke. What was asked may be done."""
+
+    transient = True
 
 
 class WarehouseLockedError(WarehouseError):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from loader.config import STARTER, Access, Config, Secret, Selection, load_config, parse
+from loader.config import STARTER, Access, Config, DuckDB, Secret, Selection, Size, load_config, parse
 from loader.errors import ConfigError
 
 FULL = """
@@ -64,11 +64,7 @@ def source(settings: str, *, url: str = "events") -> str:
 def test_every_setting_is_read() -> None:
     config = read(FULL)
     shop, app = config.sources["shop"], config.sources["app"]
-    assert (config.warehouse.path, config.warehouse.threads, config.warehouse.memory) == (
-        "wh/events.duckdb",
-        3,
-        1 << 30,
-    )
+    assert config.warehouse == DuckDB(path="wh/events.duckdb", threads=3, memory=Size(1 << 30))
     assert (config.staging.keep_days, config.load.max_load_bytes) == (30, 4_096_000_000)
     assert config.staging.access == Access(endpoint="http://127.0.0.1:9000", region="eu-central-1", path_style=True)
     assert (config.load.lock_wait, config.load.lease_ttl) == (timedelta(0), timedelta(minutes=15))
@@ -82,11 +78,7 @@ def test_every_setting_is_read() -> None:
 
 def test_nothing_needs_to_be_set_but_the_url_of_a_source() -> None:
     config = read(source(""))
-    assert (config.warehouse.kind, config.warehouse.path, config.warehouse.threads) == (
-        "duckdb",
-        "warehouse.duckdb",
-        None,
-    )
+    assert config.warehouse == DuckDB(kind="duckdb", path="warehouse.duckdb", threads=None)
     assert (config.staging.url, config.staging.keep_days) == ("staging", 0)
     assert (config.load.workers, config.load.memory, config.load.lock_wait) == (0, 512 << 20, timedelta(seconds=60))
     assert config.sources["shop"].dedupe_window == timedelta(days=7)
@@ -228,7 +220,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path.parent)
     config = load_config(Path(tmp_path.name) / "loader.toml")
     assert config.base == tmp_path
-    assert config.warehouse.path == str(tmp_path / "wh/events.duckdb")
+    assert config.warehouse == DuckDB(path=str(tmp_path / "wh/events.duckdb"), threads=3, memory=Size(1 << 30))
     assert config.staging.url == "s3://lake/parts"
     assert {name: source.url for name, source in config.sources.items()} == {
         "shop": "s3://events/segment-logs",
@@ -239,7 +231,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_warehouse_in_memory_stays_there(tmp_path: Path) -> None:
     (tmp_path / "loader.toml").write_text('[warehouse]\npath = ":memory:"')
-    assert load_config(tmp_path / "loader.toml").warehouse.path == ":memory:"
+    assert load_config(tmp_path / "loader.toml").warehouse == DuckDB(path=":memory:")
 
 
 def test_a_missing_file_is_named_with_the_command_that_writes_one(tmp_path: Path) -> None:

@@ -18,12 +18,14 @@ import pytest
 from loader import warehouses
 from loader.cli import parser
 from loader.config import Access, Config, Dagster, Load, Source, Staging, parse
-from loader.config.records import Warehouse
+from loader.config.warehouses import KINDS, DuckDB
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+MODULES = {module.name for module in iter_modules(warehouses.__path__)}
 SECTIONS: dict[str, type[msgspec.Struct]] = {
-    "[warehouse]": Warehouse,
+    "[warehouse]": DuckDB,
+    **{f"[warehouse] {kind}": KINDS[kind] for kind in MODULES - {"duckdb"}},
     "[staging]": Staging,
     "[load]": Load,
     "[sources.NAME]": Source,
@@ -145,7 +147,7 @@ def commands() -> dict[str, argparse.ArgumentParser]:
 
 def test_every_warehouse_is_in_the_table() -> None:
     listed = {cells[0].strip("`") for cells in rows("| warehouse | |") if cells[1].startswith("works")}
-    assert listed == {module.name for module in iter_modules(warehouses.__path__)}
+    assert listed == MODULES
 
 
 def test_links_lead_to_files_that_exist() -> None:

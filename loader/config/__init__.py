@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from loader.config.checks import check_access, check_dagster, check_source, check_url
-from loader.config.reading import Place, record, table
-from loader.config.records import Access, Config, Dagster, Load, Selection, Source, Staging, Warehouse
+from loader.config.reading import Place, nearest, record, table
+from loader.config.records import Access, Config, Dagster, Load, Selection, Source, Staging
 from loader.config.starter import STARTER
 from loader.config.values import Duration, Size
+from loader.config.warehouses import FILES, IN_MEMORY, KINDS, DuckDB, Warehouse
 from loader.core.settings import Secret
 from loader.errors import ConfigError
 
@@ -21,6 +22,7 @@ __all__ = [
     "Access",
     "Config",
     "Dagster",
+    "DuckDB",
     "Duration",
     "Load",
     "Secret",
@@ -33,7 +35,6 @@ __all__ = [
     "parse",
 ]
 P = TypeVar("P", Source, Staging)
-_IN_MEMORY = ":memory:"
 
 
 def load_config(path: Path) -> Config:
@@ -60,7 +61,7 @@ def parse(text: str, *, where: str, environment: Mapping[str, str]) -> Config:
     tables = table(written, place, ("warehouse", "staging", "load", "sources", "dagster"))
     config = Config(
         base=Path(),
-        warehouse=record(tables.get("warehouse", {}), Warehouse, place.inside("warehouse")),
+        warehouse=_warehouse(tables.get("warehouse", {}), place.inside("warehouse")),
         staging=record(tables.get("staging", {}), Staging, place.inside("staging")),
         load=record(tables.get("load", {}), Load, place.inside("load")),
         sources=_sources(tables.get("sources", {}), place.inside("sources")),
@@ -78,6 +79,15 @@ def parse(text: str, *, where: str, environment: Mapping[str, str]) -> Config:
     return config
 
 
+def _warehouse(written: Any, place: Place) -> Warehouse:
+    """Return the settings of the warehouse; its `kind` says which there are."""
+    kind = table(written, place, None).get("kind", DuckDB().kind)
+    if kind not in KINDS:
+        listed = ", ".join(map(repr, KINDS))
+        raise place.error("kind", f"found {kind!r}{nearest(str(kind), KINDS)}; expected one of {listed}")
+    return record(written, KINDS[kind], place)
+
+
 def _sources(written: Any, place: Place) -> dict[str, Source]:
     sources: dict[str, Source] = {}
     for name, settings in table(written, place, None).items():
@@ -90,11 +100,12 @@ def _sources(written: Any, place: Place) -> dict[str, Source]:
 
 def _anchored(config: Config, base: Path) -> Config:
     """Return the same settings with the paths made absolute; those relative are relative to `base`."""
-    path = config.warehouse.path
+    paths = {name: found for name in FILES if (found := getattr(config.warehouse, name, None))}
+    anchored = {name: path if path == IN_MEMORY else _absolute(path, base) for name, path in paths.items()}
     return replace(
         config,
         base=base,
-        warehouse=replace(config.warehouse, path=path if path == _IN_MEMORY else _absolute(path, base)),
+        warehouse=replace(config.warehouse, **anchored),
         staging=_anchored_place(config.staging, base),
         sources={name: _anchored_place(source, base) for name, source in config.sources.items()},
         dagster=replace(config.dagster, snapshot=config.dagster.snapshot and _absolute(config.dagster.snapshot, base)),

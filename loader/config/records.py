@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from loader.config.values import Duration, Size
+from loader.config.warehouses import Warehouse
 from loader.core.settings import Record, Secret
 
 
@@ -24,15 +25,6 @@ class Access(Record, frozen=True):
     profile: str | None = None  # of ~/.aws/config; needs boto3
     kms_key_id: str | None = None  # encrypts what we write
     service_account_file: str | None = None  # gs:// only, as all above but `endpoint` is for s3://; made absolute
-
-
-class Warehouse(Record, frozen=True):
-    """Where the tables are."""
-
-    kind: Literal["duckdb"] = "duckdb"
-    path: str = "warehouse.duckdb"  # made absolute by load_config
-    threads: Annotated[int, Meta(ge=1)] | None = None  # None: one per core
-    memory: Size = Size(256 * 1024**2)  # bytes
 
 
 class Staging(Record, frozen=True):

@@ -5,25 +5,24 @@ from loader.core.types import MAX_EXACT, ColumnType
 
 
 def converted(dialect: Dialect, source: str, old: ColumnType, new: ColumnType) -> str:
-    """Return the expression for `source`, an expression of type `old`, in type `new`."""
+    """Return the expression for `source`, an expression of type `old`, in type `new`. Staged json is text."""
     if new is ColumnType.DOUBLE:
         return f"CAST({source} AS {dialect.types[new]})"
-    text = _text(source, old)
+    text = _text(dialect, source, old)
     if new is not ColumnType.JSON:
         return text
     if old in (ColumnType.STRING, ColumnType.TIMESTAMP):
-        return f"to_json({text})"
-    return f"CAST({text} AS {dialect.types[new]})"
+        return dialect.text_as_json.format(value=text)
+    return dialect.parsed_json.format(value=text)
 
 
-def _text(source: str, old: ColumnType) -> str:
-    text = f"CAST({source} AS VARCHAR)"
+def _text(dialect: Dialect, source: str, old: ColumnType) -> str:
     match old:
         case ColumnType.DOUBLE:  # a whole number is written without a fraction
-            whole = f"CAST(CAST({source} AS BIGINT) AS VARCHAR)"
-            return f"CASE WHEN abs({source}) < {MAX_EXACT} AND {source} = trunc({source}) THEN {whole} ELSE {text} END"
+            whole = dialect.text.format(value=f"CAST({source} AS {dialect.types[ColumnType.INTEGER]})")
+            is_whole = f"abs({source}) < {MAX_EXACT} AND {source} = {dialect.truncated.format(value=source)}"
+            return f"CASE WHEN {is_whole} THEN {whole} ELSE {dialect.double_text.format(value=source)} END"
         case ColumnType.TIMESTAMP:
-            moment = f"CAST({source} AT TIME ZONE 'UTC' AS TIMESTAMP)"
-            return f"replace(strftime({moment}, '%Y-%m-%dT%H:%M:%S.%fZ'), '.000000Z', 'Z')"
+            return dialect.timestamp_text.format(value=source)
         case _:
-            return text
+            return dialect.text.format(value=source)

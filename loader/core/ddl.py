@@ -1,9 +1,29 @@
-"""Changes → SQL statements, for a dialect. No statement drops, narrows or replaces anything."""
+"""Changes → SQL statements, for a dialect. No statement drops, narrows or replaces what holds data.
 
+Where a warehouse cannot alter a column's type, a new column takes its values and then its name. A crash between the
+two leaves the new column under its own name; `repairs` finds it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from typing import assert_never
 
-from loader.core.dialect import Dialect, quoted
-from loader.core.schema import AddColumn, Change, Columns, CreateTable, WidenColumn
+from loader.core.converting import converted
+from loader.core.dialect import Dialect, literal, quoted
+from loader.core.schema import AddColumn, Change, Columns, CreateTable, Tables, WidenColumn
+from loader.core.spec import PROFILES
+from loader.core.types import ColumnType
+
+NEW = "#new"  # behind the name of a column that takes over from another; an identifier never holds a `#`
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Changes of one table that are made together, and how."""
+
+    changes: tuple[Change, ...]
+    statements: tuple[str, ...]
 
 
 def create_schema(dialect: Dialect, schema: str) -> str:
@@ -13,23 +33,81 @@ def create_schema(dialect: Dialect, schema: str) -> str:
 
 def create_table(dialect: Dialect, schema: str, table: str, columns: Columns) -> str:
     """Return the statement that makes a table unless it is there."""
-    lines = ",\n".join(f"  {quoted(dialect, name)} {dialect.types[each.type]}" for name, each in columns.items())
-    return f"CREATE TABLE IF NOT EXISTS {quoted(dialect, schema, table)} (\n{lines}\n)"
+    lines = ",\n".join(f"  {quoted(dialect, name)} {_stored(dialect, each.type)}" for name, each in columns.items())
+    layout = dialect.layout.profiles if table in PROFILES else dialect.layout.events
+    chosen = layout if {"id", "received_at"} <= columns.keys() else dialect.layout.others
+    return f"CREATE TABLE IF NOT EXISTS {quoted(dialect, schema, table)} (\n{lines}\n){chosen}"
 
 
-def statement(dialect: Dialect, schema: str, change: Change) -> str:
-    """Return the statement that makes a change. Run twice, it changes nothing more."""
+def steps(dialect: Dialect, schema: str, changes: Sequence[Change]) -> Iterator[Step]:
+    """Yield the changes, in order, with their statements: columns are added as many at once as the warehouse can."""
+    for (kind, table), group in groupby(changes, key=lambda each: (type(each), each.table)):
+        members = list(group)
+        if kind is AddColumn:
+            added = [each for each in members if isinstance(each, AddColumn)]
+            for start in range(0, len(added), dialect.adds_at_once):
+                some = tuple(added[start : start + dialect.adds_at_once])
+                yield Step(some, (add_columns(dialect, schema, table, some),))
+        else:
+            yield from (Step((each,), statements(dialect, schema, each)) for each in members)
+
+
+def statements(dialect: Dialect, schema: str, change: Change) -> tuple[str, ...]:
+    """Return the statements that make a change."""
     match change:
         case CreateTable(table, columns):
-            return create_table(dialect, schema, table, columns)
-        case AddColumn(table, column, kind):
-            name = quoted(dialect, schema, table)
-            return f"ALTER TABLE {name} ADD COLUMN IF NOT EXISTS {quoted(dialect, column)} {dialect.types[kind]}"
-        case WidenColumn(table, column, _, new):
-            name = quoted(dialect, schema, table)
-            return f"ALTER TABLE {name} ALTER COLUMN {quoted(dialect, column)} TYPE {dialect.types[new]}"
+            return (create_table(dialect, schema, table, columns),)
+        case AddColumn(table, _, _):
+            return (add_columns(dialect, schema, table, [change]),)
+        case WidenColumn(table, column, old, new):
+            return widen(dialect, (schema, table, column), old, new)
         case _:
             assert_never(change)
+
+
+def add_columns(dialect: Dialect, schema: str, table: str, columns: Sequence[AddColumn]) -> str:
+    """Return the statement that adds columns to one table."""
+    added = ", ".join(
+        dialect.add_column.format(column=quoted(dialect, each.column), type=_stored(dialect, each.type))
+        for each in columns
+    )
+    return f"ALTER TABLE {quoted(dialect, schema, table)} {added}"
+
+
+def widen(dialect: Dialect, place: tuple[str, str, str], old: ColumnType, new: ColumnType) -> tuple[str, ...]:
+    """Return the statements that give a column (schema, table, name) a wider type and its values with it."""
+    schema, table, name = place
+    names = {"table": quoted(dialect, schema, table), "column": quoted(dialect, name)}
+    value = converted(dialect, names["column"], old, new)
+    names |= {"new": quoted(dialect, name + NEW), "type": _stored(dialect, new), "value": value}
+    return tuple(each.format(**names) for each in dialect.widen_in_place.get((old, new), dialect.widen))
+
+
+def repairs(dialect: Dialect, schema: str, found: Tables) -> list[str]:
+    """Return the statements that end a widening which a crash cut short: the new column has all values by then, or
+    the old one is still there and the new one is dropped, to be made again.
+    """
+    needed: list[str] = []
+    for table, columns in found.items():
+        for name in columns:
+            if not name.endswith(NEW):
+                continue
+            where, left = quoted(dialect, schema, table), quoted(dialect, name)
+            if (column := name.removesuffix(NEW)) in columns:
+                needed.append(f"ALTER TABLE {where} DROP COLUMN {left}")
+            else:
+                needed.append(f"ALTER TABLE {where} RENAME COLUMN {left} TO {quoted(dialect, column)}")
+    return needed
+
+
+def comments(dialect: Dialect, schema: str, table: str, *, said: str, columns: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the statements that say what a table and some of its columns are, where the warehouse keeps that."""
+    where = quoted(dialect, schema, table)
+    made = [dialect.comment_table.format(table=where, text=literal(dialect, said))] if said else []
+    for name, text in columns:
+        column = quoted(dialect, name)
+        made.append(dialect.comment_column.format(table=where, column=column, text=literal(dialect, text)))
+    return [each for each in made if each]
 
 
 def sentence(schema: str, change: Change) -> str:
@@ -43,3 +121,7 @@ def sentence(schema: str, change: Change) -> str:
             return f"widen {schema}.{table}.{column} from {old.value} to {new.value}"
         case _:
             assert_never(change)
+
+
+def _stored(dialect: Dialect, kind: ColumnType) -> str:
+    return dialect.stored.get(kind) or dialect.types[kind]

@@ -5,24 +5,17 @@ already within the window is left out: the row already there wins. The window's 
 a warehouse with partitions reads only those. Only keys are compared; wide rows are read once, to be inserted.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from loader.core.converting import converted
 from loader.core.dialect import Dialect, literal, quoted
-from loader.core.report import BOTH, HASH, MIXED, ROW, TEXT, Part
+from loader.core.report import BOTH, HASH, MIXED, ROW, TEXT
 from loader.core.schema import Columns
 from loader.core.spec import LOAD_COLUMNS, PROFILES
+from loader.core.staging import Staged
 from loader.core.types import ColumnType
-
-
-@dataclass(frozen=True, slots=True)
-class Staged:
-    """Parts that spell no column in two ways, as something SQL can read: `relation` has their columns."""
-
-    relation: str
-    columns: Mapping[str, str]  # column → how the parts spell its type
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +31,6 @@ class Target:
     highest: datetime
 
 
-def groups(parts: Sequence[Part]) -> list[tuple[list[Part], dict[str, str]]]:
-    """Return the parts in groups that agree about every column's spelling, with these spellings."""
-    found: list[tuple[list[Part], dict[str, str]]] = []
-    for part in parts:
-        for members, columns in found:
-            if all(columns.get(name, kind) == kind for name, kind in part.columns.items()):
-                members.append(part)
-                columns |= part.columns
-                break
-        else:
-            found.append(([part], dict(part.columns)))
-    return found
-
-
 @dataclass(frozen=True, slots=True)
 class Source:
     """One table's staged rows."""
@@ -62,7 +41,8 @@ class Source:
 
 
 def duplicates(dialect: Dialect, sources: Sequence[Source]) -> str:
-    """Return the query for the row keys of staged rows that are not to be inserted, of all sources at once.
+    """Return the query for the row keys of staged rows that are not to be inserted, of all sources at once; a key
+    may come twice.
 
     The sources' row keys differ: a row of an event table is a row of `tracks` too, so the two need two queries.
     """
@@ -84,18 +64,19 @@ SELECT place FROM (
 
 
 def _there(dialect: Dialect, number: int, target: Target) -> str:
+    # The alias is for BigQuery, where `id` would be a whole row of a table that is called `id`.
     return f"""
-UNION
+UNION ALL
 SELECT place FROM keys WHERE source = {number} AND id IN (
-  SELECT id FROM {quoted(dialect, target.schema, target.table)}
-  WHERE received_at BETWEEN {_time(target.lowest)} AND {_time(target.highest)}
+  SELECT id FROM {quoted(dialect, target.schema, target.table)} AS t
+  WHERE received_at BETWEEN {_time(dialect, target.lowest)} AND {_time(dialect, target.highest)}
 )"""
 
 
 def filled(dialect: Dialect, schema: str, tables: Sequence[str]) -> str:
     """Return the query for the names of those tables that have rows."""
     return " UNION ALL ".join(
-        f"SELECT {literal(each)} WHERE EXISTS (SELECT 1 FROM {quoted(dialect, schema, each)})" for each in tables
+        f"(SELECT {literal(dialect, each)} AS name FROM {quoted(dialect, schema, each)} LIMIT 1)" for each in tables
     )
 
 
@@ -104,11 +85,11 @@ def insert(dialect: Dialect, target: Target, staged: Sequence[Staged], *, withou
     names = [name for name in target.columns if name not in LOAD_COLUMNS]
     listed = ", ".join(quoted(dialect, name) for name in (*names, *LOAD_COLUMNS))
     row = quoted(dialect, ROW)
-    left_out = f" WHERE {row} NOT IN (SELECT place FROM {without})" if without else ""
+    left_out = f" WHERE {dialect.without.format(row=row, places=without)}" if without else ""
     selects = [
         "SELECT "
         + ", ".join(_value(dialect, target, name, each) for name in names)
-        + f", now(), {literal(target.load_id)} FROM {each.relation}{left_out}"
+        + f", {dialect.now}, {literal(dialect, target.load_id)} FROM {each.relation}{left_out}"
         for each in staged
     ]
     return f"INSERT INTO {quoted(dialect, target.schema, target.table)} ({listed})\n" + "\nUNION ALL\n".join(selects)
@@ -117,11 +98,11 @@ def insert(dialect: Dialect, target: Target, staged: Sequence[Staged], *, withou
 def missing(dialect: Dialect, target: Target, table: str, staged: Sequence[Staged]) -> str:
     """Return the query that finds a row if someone in the staged rows is not in `users` or `accounts`."""
     ours, people = quoted(dialect, target.schema, table), _people(PROFILES[table][1], staged)
-    return f"SELECT 1 FROM ({people}) AS people(id) WHERE id NOT IN (SELECT id FROM {ours}) LIMIT 1"
+    return f"SELECT 1 FROM ({people}) AS people WHERE id NOT IN (SELECT id FROM {ours} AS t) LIMIT 1"
 
 
 def _people(key: str, staged: Sequence[Staged]) -> str:
-    return " UNION ".join(f"SELECT {key} FROM {each.relation} WHERE {key} IS NOT NULL" for each in staged)
+    return " UNION ALL ".join(f"SELECT {key} AS id FROM {each.relation} WHERE {key} IS NOT NULL" for each in staged)
 
 
 def profile(
@@ -136,19 +117,35 @@ def profile(
     touched = _people(key, staged)
     chosen = [name for name in columns if name != "id" and name not in LOAD_COLUMNS]
     listed = ", ".join(quoted(dialect, name) for name in ("id", *chosen, *LOAD_COLUMNS))
-    newest = ", ".join(
-        f"arg_max({quoted(dialect, name)}, turn) FILTER ({quoted(dialect, name)} IS NOT NULL)" for name in chosen
-    )
     return [
         f"DELETE FROM {ours} WHERE id IN ({touched})",
         f"""INSERT INTO {ours} ({listed})
-SELECT {key}, {newest}, now(), {literal(target.load_id)}
-FROM (
-  SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY coalesce("timestamp", received_at), received_at, id) AS turn
-  FROM {theirs} WHERE {key} IN ({touched})
-) AS turns
-GROUP BY {key}""",
+SELECT id, {", ".join(quoted(dialect, name) for name in chosen)}, {dialect.now}, {literal(dialect, target.load_id)}
+FROM ({newest(dialect, theirs, key, chosen, f"{key} IN ({touched})")}) AS people""",
     ]
+
+
+def newest(dialect: Dialect, table: str, key: str, columns: Sequence[str], chosen: str) -> str:
+    """Return the query for `id` (the values of `key`) and the newest value that is not null of each of the columns,
+    over those rows of a table that the condition `chosen` selects.
+    """
+    names = [quoted(dialect, name) for name in columns]
+    time, last = quoted(dialect, "timestamp"), dialect.bytewise.format(value="id")
+    turns = f"""
+  SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY coalesce({time}, received_at), received_at, {last}) AS turn
+  FROM {table} AS t WHERE {chosen}
+"""
+    if not dialect.newest_over:
+        values = ", ".join(f"{dialect.newest.format(value=name)} AS {name}" for name in names)
+        return f"""
+SELECT {key} AS id, {values}
+FROM ({turns}) AS turns
+GROUP BY {key}"""
+    values = ", ".join(f"{dialect.newest_over.format(value=name, key=key)} AS {name}" for name in names)
+    return f"""
+SELECT * FROM (
+SELECT {key} AS id, {values}, turn
+FROM ({turns}) AS turns) AS valued WHERE turn = 1"""
 
 
 def _value(dialect: Dialect, target: Target, name: str, staged: Staged) -> str:
@@ -160,7 +157,7 @@ def _value(dialect: Dialect, target: Target, name: str, staged: Staged) -> str:
     if kind is None:
         return f"CAST(NULL AS {own})"
     if kind == wanted.value or (kind == BOTH and wanted is ColumnType.TIMESTAMP):
-        return f"CAST({spelled} AS {own})" if wanted is ColumnType.JSON else spelled
+        return dialect.parsed_json.format(value=spelled) if wanted is ColumnType.JSON else spelled
     if kind == MIXED:
         return spelled  # a string column: settling lets no other through
     if kind == BOTH:
@@ -168,5 +165,5 @@ def _value(dialect: Dialect, target: Target, name: str, staged: Staged) -> str:
     return converted(dialect, spelled, ColumnType(kind), wanted)
 
 
-def _time(moment: datetime) -> str:
-    return f"TIMESTAMPTZ {literal(moment.isoformat(sep=' '))}"
+def _time(dialect: Dialect, moment: datetime) -> str:
+    return dialect.timestamp.format(text=literal(dialect, moment.isoformat(sep=" ")))

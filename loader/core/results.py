@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from loader.core.report import Counts
 
@@ -32,6 +32,37 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What statements cost in the warehouse, as far as it tells; None where it does not."""
+
+    statements: int = 0
+    scanned_bytes: int | None = None
+    server_seconds: float | None = None
+
+    def plus(self, other: "Cost") -> "Cost":
+        return Cost(
+            self.statements + other.statements,
+            _sum(self.scanned_bytes, other.scanned_bytes),
+            _sum(self.server_seconds, other.server_seconds),
+        )
+
+    def minus(self, other: "Cost") -> "Cost":
+        return self.plus(Cost(-other.statements, _minus(other.scanned_bytes), _minus(other.server_seconds)))
+
+
+NO_COST = Cost()
+N = TypeVar("N", int, float)
+
+
+def _sum(one: N | None, other: N | None) -> N | None:
+    return other if one is None else (one if other is None else one + other)
+
+
+def _minus(value: N | None) -> N | None:
+    return None if value is None else -value
+
+
+@dataclass(frozen=True, slots=True)
 class TableResult:
     """One table in one load."""
 
@@ -40,6 +71,7 @@ class TableResult:
     duplicates: int
     seconds: float
     error: str | None = None
+    cost: Cost = NO_COST
 
 
 @dataclass(frozen=True, slots=True)

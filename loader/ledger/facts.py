@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from loader.core.dialect import among, quoted
 from loader.core.results import PartitionFacts
 from loader.core.warehouse import Session
 
@@ -111,8 +112,8 @@ def table_rows(session: Session, schema: str, tables: Sequence[str]) -> dict[str
     if not tables:
         return {}
     rows = session.execute(
-        "SELECT table_name, sum(rows), max(loaded_at) FROM loader.load_tables "
-        f"WHERE schema_name = ? AND error IS NULL AND table_name IN ({_places(tables)}) GROUP BY table_name",
+        f"SELECT table_name, sum({quoted(session.dialect, 'rows')}), max(loaded_at) FROM loader.load_tables "
+        f"WHERE schema_name = ? AND error IS NULL AND table_name IN {among(len(tables))} GROUP BY table_name",
         [schema, *tables],
     )
     return {table: (int(count), at) for table, count, at in rows}
@@ -126,7 +127,7 @@ def column_history(
         return {}
     rows = session.execute(
         "SELECT table_name, column_name, max(changed_at), coalesce(max(spelled), '') FROM loader.columns "
-        f"WHERE schema_name = ? AND table_name IN ({_places(tables)}) GROUP BY table_name, column_name",
+        f"WHERE schema_name = ? AND table_name IN {among(len(tables))} GROUP BY table_name, column_name",
         [schema, *tables],
     )
     found: dict[str, tuple[datetime | None, dict[str, str]]] = {}
@@ -134,10 +135,6 @@ def column_history(
         before, columns = found.get(table, (None, {}))
         found[table] = (at if before is None else max(before, at), {**columns, column: spelled})
     return found
-
-
-def _places(values: Sequence[str]) -> str:
-    return ", ".join("?" * len(values))
 
 
 def forget_rows(session: Session, schema: str, table: str, why: str, now: datetime) -> None:

@@ -18,6 +18,8 @@ def acquire(session: Session, source: str, token: str, *, now: datetime, ttl: ti
 
     `token` is the caller's own. A holder on this host that is no longer alive holds nothing.
     """
+    for sql in session.dialect.lock:
+        session.execute(sql)
     found = session.execute("SELECT holder, token, expires_at FROM loader.leases WHERE source = ?", [source])
     if found:
         other, theirs, expires_at = found[0]

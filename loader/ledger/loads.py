@@ -1,9 +1,11 @@
 """Loads and their files: claimed, moved from state to state, finished, abandoned."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from loader.core.dialect import among, quoted
 from loader.core.objects import File
 from loader.core.plan import Arrival, PlannedLoad
 from loader.core.report import BadFile, Counts
@@ -13,7 +15,7 @@ from loader.core.warehouse import Row, Session
 
 CLAIMED, LOADED, QUARANTINED, RELEASED = "claimed", "loaded", "quarantined", "released"
 _MICROSECOND = timedelta(microseconds=1)
-
+_MAX_VALUES = 1000  # of one statement
 
 _FILE_COLUMNS = (
     *("load_id", "source", "ordinal", "key", "version", "size", "modified_at", "partition_at", "state", "changed_at"),
@@ -51,8 +53,11 @@ def known_files(session: Session, source: str, start: datetime | None) -> set[tu
 
 def attempts(session: Session, source: str, keys: Sequence[str]) -> int:
     """Return how many loads have had any of the files: the number of a replay."""
-    count = "SELECT count(DISTINCT load_id) FROM loader.files WHERE source = ? AND list_contains(?, key)"
-    return int(session.execute(count, [source, list(keys)])[0][0])
+    found: set[Row] = set()
+    for some in shares(keys):
+        query = f"SELECT DISTINCT load_id FROM loader.files WHERE source = ? AND key IN {among(len(some))}"
+        found.update(session.execute(query, [source, *some]))
+    return len(found)
 
 
 def newest_partition(session: Session, source: str) -> datetime | None:
@@ -65,12 +70,15 @@ def newest_partition(session: Session, source: str) -> datetime | None:
 
 def finished(session: Session, source: str, load_ids: Sequence[str]) -> dict[str, datetime]:
     """Return when each of some loads was done; the others are left out."""
-    rows = session.execute(
-        "SELECT load_id, finished_at FROM loader.loads "
-        "WHERE source = ? AND state = 'done' AND list_contains(?, load_id)",
-        [source, list(load_ids)],
-    )
-    return dict(rows)
+    found: dict[str, datetime] = {}
+    for some in shares(load_ids):
+        rows = session.execute(
+            "SELECT load_id, finished_at FROM loader.loads "
+            f"WHERE source = ? AND state = 'done' AND load_id IN {among(len(some))}",
+            [source, *some],
+        )
+        found |= dict(rows)
+    return found
 
 
 def claim(session: Session, source: str, load: PlannedLoad, *, kind: str, now: datetime) -> None:
@@ -111,15 +119,29 @@ def claimed_file(session: Session, load_id: str, key: str) -> File | None:
 def move(session: Session, load_id: str, state: str, *, error: str | None = None) -> None:
     """Put a load into a state."""
     session.execute(
-        "UPDATE loader.loads SET state = ?, error = ?, updated_at = now() WHERE load_id = ?", [state, error, load_id]
+        "UPDATE loader.loads SET state = ?, error = ?, updated_at = ? WHERE load_id = ?",
+        [state, error, datetime.now(UTC), load_id],
     )
 
 
 def note_error(session: Session, load_id: str, error: str) -> State:
     """Write why a load came no further; return the state that it is in."""
-    session.execute("UPDATE loader.loads SET error = ?, updated_at = now() WHERE load_id = ?", [error, load_id])
+    session.execute(
+        "UPDATE loader.loads SET error = ?, updated_at = ? WHERE load_id = ?", [error, datetime.now(UTC), load_id]
+    )
     found: State = session.execute("SELECT state FROM loader.loads WHERE load_id = ?", [load_id])[0][0]
     return found
+
+
+def state_of(session: Session, load_id: str) -> str | None:
+    """Return a load's state, or None if there is none of that name."""
+    found = session.execute("SELECT state FROM loader.loads WHERE load_id = ?", [load_id])
+    return str(found[0][0]) if found else None
+
+
+def conserved(session: Session, load_id: str) -> bool:
+    """Return whether every event of a load that is done is accounted for."""
+    return bool(session.execute("SELECT conserved FROM loader.loads WHERE load_id = ?", [load_id])[0][0])
 
 
 def finish(session: Session, load_id: str, counts: Counts, *, rejects: int, primary: tuple[int, int]) -> bool:
@@ -128,50 +150,54 @@ def finish(session: Session, load_id: str, counts: Counts, *, rejects: int, prim
     `primary`: rows and duplicates as the warehouse counted them, over the tables that hold each event once.
     """
     rows, duplicates = primary
-    conserved = counts.events == rows + duplicates + counts.filtered + counts.quarantined
+    whole = counts.events == rows + duplicates + counts.filtered + counts.quarantined
+    now = datetime.now(UTC)
     session.execute(
-        "UPDATE loader.loads SET state = 'done', error = NULL, lines = ?, events = ?, rows = ?, duplicates = ?, "
-        "filtered = ?, quarantined = ?, rejects = ?, discarded_values = ?, conserved = ?, updated_at = now(), "
-        "finished_at = now() WHERE load_id = ?",
+        "UPDATE loader.loads SET state = 'done', error = NULL, lines = ?, events = ?, "
+        f"{quoted(session.dialect, 'rows')} = ?, duplicates = ?, filtered = ?, quarantined = ?, rejects = ?, "
+        "discarded_values = ?, conserved = ?, updated_at = ?, finished_at = ? WHERE load_id = ?",
         [
             *(counts.lines, counts.events, rows, duplicates, counts.filtered, counts.quarantined),
-            *(rejects, counts.discarded_values, conserved, load_id),
+            *(rejects, counts.discarded_values, whole, now, now, load_id),
         ],
     )
-    return conserved
+    return whole
 
 
 def settle_files(session: Session, load_id: str, counts: Mapping[int, Counts], bad: Sequence[BadFile]) -> None:
     """Write what became of each file: loaded, quarantined whole, or released to be loaded as it is now."""
-    session.execute(f"UPDATE loader.files SET state = '{LOADED}', changed_at = now() WHERE load_id = ?", [load_id])
-    note_counts(session, load_id, counts, bad)
+    _rewritten(session, load_id, counts, bad, otherwise=LOADED)
 
 
 def note_counts(session: Session, load_id: str, counts: Mapping[int, Counts], bad: Sequence[BadFile]) -> None:
     """Write what each file held, and which could not be read. Twice writes the same."""
-    rows = [(load_id, ordinal, each.lines, each.events, each.quarantined) for ordinal, each in counts.items()]
-    session.execute(
-        "CREATE OR REPLACE TEMP TABLE file_counts (load_id VARCHAR, ordinal BIGINT, l BIGINT, e BIGINT, q BIGINT)"
-    )
-    session.append("temp.main.file_counts", ("load_id", "ordinal", "l", "e", "q"), rows)
-    session.execute(
-        "UPDATE loader.files AS f SET lines = c.l, events = c.e, quarantined = c.q FROM temp.file_counts AS c "
-        "WHERE f.load_id = c.load_id AND f.ordinal = c.ordinal"
-    )
-    for each in bad:
-        state = RELEASED if each.reason in ("changed", "unreadable") else QUARANTINED
-        session.execute(
-            "UPDATE loader.files SET state = ?, reason = ? WHERE load_id = ? AND ordinal = ?",
-            [state, each.reason, load_id, each.file],
-        )
+    _rewritten(session, load_id, counts, bad, otherwise=CLAIMED)
+
+
+def _rewritten(
+    session: Session, load_id: str, counts: Mapping[int, Counts], bad: Sequence[BadFile], *, otherwise: str
+) -> None:
+    """Write the load's files anew: warehouses of columns replace rows faster than they update them one by one."""
+    now, spoilt = datetime.now(UTC), {each.file: each.reason for each in bad}
+    rows: list[Row] = []
+    kept = ", ".join(_FILE_COLUMNS[:-2])
+    for row in session.execute(f"SELECT {kept} FROM loader.files WHERE load_id = ? ORDER BY ordinal", [load_id]):
+        ordinal = int(row[_FILE_COLUMNS.index("ordinal")])
+        found, reason = counts.get(ordinal), spoilt.get(ordinal)
+        state = otherwise if reason is None else (RELEASED if reason in ("changed", "unreadable") else QUARANTINED)
+        sums = (found.lines, found.events, found.quarantined) if found else (None, None, None)
+        rows.append((*row, state, now, reason, *sums))
+    session.execute("DELETE FROM loader.files WHERE load_id = ?", [load_id])
+    session.append("loader.files", (*_FILE_COLUMNS, "reason", "lines", "events", "quarantined"), rows)
 
 
 def abandon(session: Session, load_id: str) -> int:
     """Give a load up and release its files; return how many. Rows that it has merged stay: dedupe knows them."""
-    session.execute("UPDATE loader.loads SET state = 'abandoned', updated_at = now() WHERE load_id = ?", [load_id])
+    now = datetime.now(UTC)
+    session.execute("UPDATE loader.loads SET state = 'abandoned', updated_at = ? WHERE load_id = ?", [now, load_id])
     files = session.execute(
-        f"UPDATE loader.files SET state = '{RELEASED}', changed_at = now() WHERE load_id = ? AND state = '{CLAIMED}'",
-        [load_id],
+        f"UPDATE loader.files SET state = '{RELEASED}', changed_at = ? WHERE load_id = ? AND state = '{CLAIMED}'",
+        [now, load_id],
     )
     return int(files[0][0])
 
@@ -179,7 +205,8 @@ def abandon(session: Session, load_id: str) -> int:
 def merged_tables(session: Session, load_id: str) -> dict[str, Row]:
     """Return table → (rows, duplicates, seconds) of the tables that a load has merged."""
     rows = session.execute(
-        "SELECT table_name, rows, duplicates, seconds FROM loader.load_tables WHERE load_id = ? AND error IS NULL",
+        f"SELECT table_name, {quoted(session.dialect, 'rows')}, duplicates, seconds FROM loader.load_tables "
+        "WHERE load_id = ? AND error IS NULL",
         [load_id],
     )
     return {table: rest for table, *rest in rows}  # type: ignore[misc]  # three values
@@ -188,17 +215,28 @@ def merged_tables(session: Session, load_id: str) -> dict[str, Row]:
 def note_tables(session: Session, load_id: str, schema: str, results: Sequence[tuple[TableResult, int]]) -> None:
     """Write what a load did to tables, each with its number of parts, in place of earlier failures."""
     names = [each.table.removeprefix(f"{schema}.") for each, _ in results]
-    session.execute(
-        "DELETE FROM loader.load_tables WHERE load_id = ? AND error IS NOT NULL AND list_contains(?, table_name)",
-        [load_id, names],
-    )
+    for some in shares(names):
+        session.execute(
+            "DELETE FROM loader.load_tables WHERE load_id = ? AND error IS NOT NULL "
+            f"AND table_name IN {among(len(some))}",
+            [load_id, *some],
+        )
     now = datetime.now(UTC)
-    columns = ("load_id", "schema_name", "table_name", "rows", "duplicates", "parts", "seconds", "error", "loaded_at")
+    columns = (
+        *("load_id", "schema_name", "table_name", "rows", "duplicates", "parts", "seconds", "error", "loaded_at"),
+        *("statements", "scanned_bytes", "server_seconds"),
+    )
     rows = [
-        (load_id, schema, name, each.rows, each.duplicates, parts, each.seconds, each.error, now)
+        (load_id, schema, name, each.rows, each.duplicates, parts, each.seconds, each.error, now, *astuple(each.cost))
         for name, (each, parts) in zip(names, results, strict=True)
     ]
     session.append("loader.load_tables", columns, rows)
+
+
+def shares(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield values in shares that fit into one statement; none of none."""
+    for start in range(0, len(values), _MAX_VALUES):
+        yield values[start : start + _MAX_VALUES]
 
 
 def moment(microseconds: int) -> datetime:

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from loader.core import ddl
-from loader.core.dialect import Dialect
-from loader.core.merge import Staged
+from loader.core.ddl import Step
+from loader.core.dialect import Dialect, among, quoted
 from loader.core.places import place
 from loader.core.plan import PlannedLoad
 from loader.core.report import ROW, BadFile, Found
 from loader.core.schema import AddColumn, Change, Column, CreateTable, Tables, WidenColumn
+from loader.core.staging import Staged
 from loader.core.types import ColumnType
 from loader.core.warehouse import Row, Session
 
@@ -18,7 +18,7 @@ _COLUMNS = (
     *("load_id", "file", "line", "spelled", "statement", "changed_at"),
 )
 # A row key as routing.row_key makes it: file, line and element.
-_FILE, _LINE, _ELEMENT = f'"{ROW}" >> 47', f'("{ROW}" >> 20) & 134217727', f'"{ROW}" & 1048575'
+_FILE_SHIFT, _LINE_SHIFT, _LINE_MASK, _ELEMENT_MASK = 47, 20, 134217727, 1048575
 
 
 def big_columns(session: Session, schema: str) -> set[tuple[str, str]]:
@@ -29,13 +29,10 @@ def big_columns(session: Session, schema: str) -> set[tuple[str, str]]:
     return {(table, column) for table, column in rows}
 
 
-def note_changes(
-    session: Session, dialect: Dialect, schema: str, changes: Sequence[Change], load: PlannedLoad, now: datetime
-) -> None:
+def note_changes(session: Session, schema: str, steps: Sequence[Step], load: PlannedLoad, now: datetime) -> None:
     """Write the history of the columns that the changes made."""
     rows: list[Row] = []
-    for change in changes:
-        statement = ddl.statement(dialect, schema, change)
+    for change, statement in ((change, ";\n".join(step.statements)) for step in steps for change in step.changes):
         for name, column, old, found, kind in _columns(change):
             file, line = _origin(found, load)
             spelled = ", ".join(found.spelled) or None
@@ -82,29 +79,42 @@ def _origin(found: Found, load: PlannedLoad) -> tuple[str | None, int | None]:
 
 
 def note_rejects(
-    session: Session, load_id: str, source: str, schema: str, staged: Staged, without: Iterable[str]
+    session: Session, load_id: str, source: str, schema: str, staged: Staged, without: Sequence[str]
 ) -> int:
     """Write rejects from staged parts, but for those of the tables `without`; return how many."""
+    file, line, _ = _places(session.dialect)
+    wanted = f"\nWHERE r.table_name NOT IN {among(len(without))}" if without else ""
     count = session.execute(
         f"""
 INSERT INTO loader.rejects
   (load_id, source, schema_name, table_name, row_id, column_name, value, reason, file, line, rejected_at)
-SELECT ?, ?, ?, r.table_name, r.row_id, r.column_name, r.value, r.reason, f.key, {_LINE}, now()
-FROM {staged.relation} AS r JOIN loader.files AS f ON f.load_id = ? AND f.ordinal = {_FILE}
-WHERE NOT list_contains(?, r.table_name)""",
-        [load_id, source, schema, load_id, list(without)],
+SELECT ?, ?, ?, r.table_name, r.row_id, r.column_name, r.value, r.reason, f.key, {line}, {session.dialect.now}
+FROM {staged.relation} AS r JOIN loader.files AS f ON f.load_id = ? AND f.ordinal = {file}{wanted}""",
+        [load_id, source, schema, load_id, *without],
     )
     return int(count[0][0])
 
 
 def note_quarantine(session: Session, load_id: str, source: str, staged: Staged) -> None:
     """Write quarantined lines from staged parts."""
+    file, line, element = _places(session.dialect)
     session.execute(
         f"""
 INSERT INTO loader.quarantine (load_id, source, file, version, line, element, reason, quarantined_at)
-SELECT ?, ?, f.key, f.version, {_LINE}, {_ELEMENT}, q.reason, now()
-FROM {staged.relation} AS q JOIN loader.files AS f ON f.load_id = ? AND f.ordinal = {_FILE}""",
+SELECT ?, ?, f.key, f.version, {line}, {element}, q.reason, {session.dialect.now}
+FROM {staged.relation} AS q JOIN loader.files AS f ON f.load_id = ? AND f.ordinal = {file}""",
         [load_id, source, load_id],
+    )
+
+
+def _places(dialect: Dialect) -> tuple[str, str, str]:
+    """Return the expressions for file, line and element of a staged row."""
+    row = quoted(dialect, ROW)
+    shifted = dialect.shift_right.format(value=row, bits=_LINE_SHIFT)
+    return (
+        dialect.shift_right.format(value=row, bits=_FILE_SHIFT),
+        dialect.bit_and.format(value=f"({shifted})", mask=_LINE_MASK),
+        dialect.bit_and.format(value=row, mask=_ELEMENT_MASK),
     )
 
 
@@ -118,18 +128,14 @@ def note_bad_files(session: Session, source: str, load: PlannedLoad, bad: Sequen
     session.append("loader.quarantine", columns, rows)
 
 
-def resolve(session: Session, source: str, load: PlannedLoad) -> None:
-    """Mark what earlier loads rejected and quarantined in these files as resolved: this load says it anew."""
-    session.execute(
-        "UPDATE loader.quarantine SET resolved_at = now() WHERE source = ? AND load_id <> ? AND resolved_at IS NULL "
-        "AND list_contains(?, file)",
-        [source, load.load_id, [each.file.key for each in load.arrivals]],
-    )
-    session.execute(
-        "UPDATE loader.rejects SET resolved_at = now() WHERE source = ? AND load_id <> ? AND resolved_at IS NULL "
-        "AND list_contains(?, file)",
-        [source, load.load_id, [each.file.key for each in load.arrivals]],
-    )
+def resolve(session: Session, source: str, load: PlannedLoad, now: datetime) -> None:
+    """Mark what earlier loads rejected and quarantined in this load's files as resolved: this load says it anew."""
+    for table in ("quarantine", "rejects"):
+        session.execute(
+            f"UPDATE loader.{table} SET resolved_at = ? WHERE source = ? AND load_id <> ? AND resolved_at IS NULL "
+            "AND file IN (SELECT f.key FROM loader.files AS f WHERE f.load_id = ?)",
+            [now, source, load.load_id, load.load_id],
+        )
 
 
 def known_tables(

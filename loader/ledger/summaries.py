@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from loader.core.dialect import quoted
 from loader.core.results import LoadLine, QuarantineLine
 from loader.core.warehouse import Session
 
@@ -30,7 +31,8 @@ class RejectGroup(NamedTuple):
 
 def latest_loads(session: Session, limit: int) -> list[LoadLine]:
     """Return the latest loads of all sources, newest first."""
-    listed = ", ".join(f"coalesce({name}, 0)" if name in _COUNTS else name for name in _LOAD)
+    names = [(name, quoted(session.dialect, name)) for name in _LOAD]
+    listed = ", ".join(f"coalesce({spelled}, 0)" if name in _COUNTS else spelled for name, spelled in names)
     rows = session.execute(
         f"SELECT {listed} FROM loader.loads ORDER BY created_at DESC, load_id LIMIT {int(limit)}",
     )

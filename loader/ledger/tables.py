@@ -1,11 +1,13 @@
 """The tables of the schema `loader`: what they hold, and how they come to be there."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 
 from loader.core import ddl
-from loader.core.dialect import quoted
-from loader.core.schema import Column, Columns
+from loader.core.dialect import Dialect, quoted
+from loader.core.report import Found
+from loader.core.schema import AddColumn, Column, Columns
 from loader.core.types import ColumnType
 from loader.core.warehouse import Warehouse
 
@@ -35,6 +37,9 @@ TABLES: Mapping[str, Columns] = {
         **dict.fromkeys(("rows", "duplicates", "parts"), _INTEGER),
         "seconds": _DOUBLE,
         "loaded_at": _TIME,
+        # What it cost, as far as the warehouse tells.
+        **dict.fromkeys(("statements", "scanned_bytes"), _INTEGER),
+        "server_seconds": _DOUBLE,
     },
     # The history of every column: when it came, why, and by which statement.
     "columns": {
@@ -65,19 +70,28 @@ TABLES: Mapping[str, Columns] = {
 
 
 def prepare(warehouse: Warehouse) -> None:
-    """Make the ledger's tables and views where they are missing. Twice is the same as once."""
-    there = warehouse.describe(SCHEMA)
+    """Make the ledger's tables, columns and views where they are missing. Twice is the same as once."""
+    there, dialect = warehouse.describe(SCHEMA), warehouse.dialect
     missing = {name: columns for name, columns in TABLES.items() if there.get(name, {}).keys() < columns.keys()}
     if not missing:
         return
     with warehouse.session() as session:
-        session.execute(ddl.create_schema(warehouse.dialect, SCHEMA))
+        session.execute(ddl.create_schema(dialect, SCHEMA))
         for name, columns in missing.items():
-            session.execute(ddl.create_table(warehouse.dialect, SCHEMA, name, columns))
-        for view in sorted(files("sql").joinpath("views").iterdir(), key=lambda each: each.name):
-            session.execute(view.read_text())
+            if name not in there:
+                session.execute(ddl.create_table(dialect, SCHEMA, name, columns))
+            for column, each in columns.items() if name in there else ():
+                if column not in there[name]:
+                    change = AddColumn(name, column, each.type, Found())
+                    session.execute(ddl.add_columns(dialect, SCHEMA, name, [change]))
+        for sql in views(dialect):
+            session.execute(sql)
 
 
-def named(warehouse: Warehouse, table: str) -> str:
-    """Return a ledger table's qualified name, in quotes."""
-    return quoted(warehouse.dialect, SCHEMA, table)
+def views(dialect: Dialect) -> Iterator[str]:
+    """Yield the statements that make the ledger's views, as the warehouse spells them."""
+    for view in sorted(files("sql").joinpath("views").iterdir(), key=lambda each: each.name):
+        text = view.read_text()
+        for passage, spelled in dialect.views.items():
+            text = text.replace(passage, spelled)
+        yield re.sub(r'"(\w+)"', lambda name: quoted(dialect, name[1]), text)

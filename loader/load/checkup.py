@@ -2,7 +2,7 @@
 
 import shutil
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -10,24 +10,19 @@ from itertools import islice
 from pathlib import Path
 from tempfile import gettempdir
 
-from msgspec.structs import replace
-
-from loader.config import Config, Duration, Source
+from loader.config import Config, DuckDB, Source
 from loader.core import partitions
 from loader.core.compression import unpacked
 from loader.core.objects import File, Store, find
 from loader.core.results import Check, Doctor
-from loader.errors import CapacityError, CorruptFileError, LoaderError, ObjectChangedError, StorageError
-from loader.load.edges import warehouse
-from loader.load.probing import SCRATCH, Probe, probe
+from loader.errors import CapacityError, CorruptFileError, ObjectChangedError, StorageError
+from loader.load import grants
+from loader.load.probing import Step, tried
 from loader.storage import connect, prepare
 from loader.storage.folder import translated
 
 _SAMPLE_FILES = 1000
 _LEAST_FREE_BYTES = 1 << 30
-_PATIENCE = Duration(seconds=3)  # with a warehouse that another process holds
-
-Step = tuple[str, Callable[[], str], str]  # name, what to do: returns what was found, remedy
 
 
 def doctor(config: Config) -> Doctor:
@@ -38,22 +33,12 @@ def doctor(config: Config) -> Doctor:
     url = config.staging.url
     missing = "://" not in url and not Path(url).exists()
     try:
-        sources = (check for name in config.sources for check in _tried(_source_steps(config, name)))
-        return Doctor((*sources, *_staging(config), *_warehouse(config), *_disks(config)))
+        sources = (check for name in config.sources for check in tried(_source_steps(config, name)))
+        return Doctor((*sources, *_staging(config), *grants.checks(config), *_disks(config)))
     finally:
         if missing:
             with suppress(OSError):  # not there, or not empty: a load has begun to use it
                 Path(url).rmdir()
-
-
-def _tried(steps: Sequence[Step]) -> Iterator[Check]:
-    """Yield a check for each step, up to the first that fails."""
-    for name, act, remedy in steps:
-        try:
-            yield Check(name, True, act())
-        except LoaderError as error:
-            yield Check(name, False, str(error), remedy)
-            return
 
 
 def _source_steps(config: Config, source: str) -> list[Step]:
@@ -121,12 +106,10 @@ def _staging(config: Config) -> Iterator[Check]:
         prepare(store[0])
         return config.staging.url
 
-    first = list(
-        _tried([("staging: open", opened, "correct `url` or `access` in [staging], or let this user make it")])
-    )
+    first = list(tried([("staging: open", opened, "correct `url` or `access` in [staging], or let this user make it")]))
     yield from first
     if first[0].ok:
-        yield from _tried(_staging_steps(store[0], f"doctor/{uuid.uuid4().hex}"))
+        yield from tried(_staging_steps(store[0], f"doctor/{uuid.uuid4().hex}"))
 
 
 def _staging_steps(store: Store, key: str) -> list[Step]:
@@ -167,53 +150,15 @@ def _expected(told: str, found: object, wanted: object) -> str:
     return told
 
 
-def _warehouse(config: Config) -> Iterator[Check]:
-    """Try the warehouse; where it is not there yet, a file beside it that is removed after."""
-    path = Path(config.warehouse.path)
-    absent = not path.exists()
-    tried = path.with_name(f".{path.name}-doctor-{uuid.uuid4().hex[:8]}") if absent else path
-    patient = replace(config.load, lock_wait=_PATIENCE)
-    changed = replace(config, load=patient, warehouse=replace(config.warehouse, path=str(tried)))
-    remedy = f"let this user read and write {path} and its folder; where another process holds it, wait or end that"
-    try:
-        staging = connect(config.staging.url, access=config.staging.access, base=config.base)
-        with warehouse(changed, staging=staging) as opened:
-            what = "is not there yet, the first load makes it; tried with a file beside it" if absent else "is open"
-            yield Check("warehouse: open", True, f"{path} {what}")
-            with probe(opened, staging) as trial:
-                yield from _tried(_warehouse_steps(trial, path))
-    except LoaderError as error:
-        yield Check("warehouse: open", False, str(error).replace(str(tried), str(path)), remedy)
-    finally:
-        if absent:
-            with suppress(OSError):  # it was never made, or its folder cannot be written
-                for suffix in ("", ".wal"):
-                    Path(f"{tried}{suffix}").unlink(missing_ok=True)
-
-
-def _warehouse_steps(trial: Probe, path: Path) -> list[Step]:
-    def ledger() -> str:
-        with trial.opened.session() as session:
-            return f"{session.execute('SELECT count(*) FROM loader.loads')[0][0]} loads in its history"
-
-    let = f"let this user do it in {path}, and see what the message says"
-    return [
-        ("warehouse: ledger", ledger, let),
-        ("warehouse: create", trial.create, let),
-        ("warehouse: alter", trial.alter, let),
-        ("warehouse: load a Parquet part", trial.load, f"{let}; the warehouse must be able to read staging"),
-        ("warehouse: merge", trial.merge, let),
-        ("warehouse: drop", trial.drop, f"{let}; the schema {SCRATCH} can be dropped by hand"),
-    ]
-
-
 def _disks(config: Config) -> Iterator[Check]:
     """Check the room on the disks of this machine that the warehouse, staging and temporary files are on."""
-    places = {"warehouse": Path(config.warehouse.path).parent, "temporary files": Path(gettempdir())}
+    places = {"temporary files": Path(gettempdir())}
+    if isinstance(config.warehouse, DuckDB):
+        places = {"warehouse": Path(config.warehouse.path).parent, **places}
     if "://" not in config.staging.url:
         places["staging"] = Path(config.staging.url)
     for name, path in places.items():
-        yield from _tried(
+        yield from tried(
             [(f"disk: {name}", partial(_room, path), f"free some room for {path}, or choose another place")]
         )
 

@@ -4,17 +4,20 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from loader.config import Config, Source
+from loader.config import Config, DuckDB, Source
+from loader.config import Warehouse as Settings
 from loader.core.objects import Store
 from loader.core.policy import Policy, Selection
-from loader.core.warehouse import Warehouse
+from loader.core.warehouse import Site, Warehouse
 from loader.errors import ConfigError
 from loader.ledger import tables
+from loader.load.retrying import retried
 from loader.storage import connect, local, prepare
-from loader.warehouses import duckdb
 
 _MAX_WORKERS = 8
 
@@ -52,26 +55,41 @@ def open_edges(config: Config, source: str) -> Edges:
 def warehouse(config: Config, *, read_only: bool = False, staging: Store | None = None) -> Iterator[Warehouse]:
     """Yield the warehouse, open, with its ledger in place; waits for other processes as long as the settings say.
 
-    Read-only, a warehouse that is not there yet is an empty one in memory.
+    Read-only, a warehouse that is not there yet is an empty one in memory, and a ledger that is not there stays so.
     """
-    settings = config.warehouse
+    with connected(config, read_only=read_only, staging=staging) as opened:
+        if not read_only or _absent(config):
+            retried(partial(tables.prepare, opened))
+        yield opened
+
+
+@contextmanager
+def connected(config: Config, *, read_only: bool = False, staging: Store | None = None) -> Iterator[Warehouse]:
+    """Yield the warehouse as it is, open: a module of `loader.warehouses`, imported when it is used."""
     store = staging or connect(config.staging.url, access=config.staging.access, base=config.base)
-    absent = read_only and not Path(settings.path).exists()
     with _scratch(store) as scratch:
-        opened = duckdb.connect(
-            ":memory:" if absent else settings.path,
-            locate=lambda key: local(store, key, scratch),
-            threads=settings.threads or min(os.cpu_count() or 1, _MAX_WORKERS),
-            memory_bytes=settings.memory,
+        site = Site(
+            staging=store,
+            local=lambda key: str(local(store, key, scratch)),
+            threads=min(os.cpu_count() or 1, _MAX_WORKERS),
             wait_seconds=config.load.lock_wait.total_seconds(),
-            read_only=read_only and not absent,
+            read_only=read_only,
         )
+        opened = retried(partial(_opened, config.warehouse, site))
         try:
-            if absent or not read_only:
-                tables.prepare(opened)
             yield opened
         finally:
             opened.close()
+
+
+def _opened(settings: Settings, site: Site) -> Warehouse:
+    opened: Warehouse = import_module(f"loader.warehouses.{settings.kind}").connect(settings, site)
+    return opened
+
+
+def _absent(config: Config) -> bool:
+    """Return whether the warehouse is a file that is not there: read-only, it is one in memory, which is ours."""
+    return isinstance(config.warehouse, DuckDB) and not Path(config.warehouse.path).exists()
 
 
 @contextmanager

@@ -8,6 +8,7 @@ found by the next run in the state it had reached, and goes on from there.
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 
@@ -19,14 +20,17 @@ from loader.core.results import LoadResult, Progress, State, TableResult, Window
 from loader.core.schema import Tables, changes, settled, with_profiles
 from loader.core.settling import fits
 from loader.core.spec import TRACKS
+from loader.core.staging import NOTES, Delivery, Staged
 from loader.core.warehouse import Session, Warehouse
 from loader.ledger import loads as ledger
 from loader.ledger import notes
+from loader.ledger.tables import SCHEMA
 from loader.load import retention
 from loader.load.edges import Edges, open_edges, warehouse
 from loader.load.leasing import Lease, leased_to
 from loader.load.listing import Listing, pending
 from loader.load.merging import Merge, merge_tables
+from loader.load.retrying import retried
 from loader.load.runs import Manifest, Run, stored_manifest
 from loader.load.shredding import shredded
 
@@ -79,10 +83,15 @@ def shredded_before(run: Run) -> Manifest:
 def merged(run: Run, manifest: Manifest, blocked: set[str]) -> LoadResult:
     """Bring a load whose files are shredded to done, or as far as its tables allow; these are added to `blocked`."""
     with warehouse(run.edges.config, staging=run.edges.staging) as opened:
-        made, tables = _migrated(run, manifest, opened)
+        made, tables = retried(partial(_migrated, run, manifest, opened))
         results = _merged(run, manifest, opened, tables, blocked)
         blocked |= {each.table for each in results if each.error}
-        conserved = _finished(run, manifest, opened, results)
+        conserved = retried(
+            partial(_finished, run, manifest, opened, results),
+            again=partial(_finished_again, run, manifest, opened, results),
+        )
+        if conserved is not None:
+            opened.clear(run.load.load_id)
     if conserved is not None:
         _cleared(run)
     return _result(run, manifest, results, made, conserved=conserved)
@@ -124,22 +133,40 @@ def known_tables(opened: Warehouse, schema: str) -> Tables:
 
 
 def _migrated(run: Run, manifest: Manifest, opened: Warehouse) -> tuple[tuple[str, ...], Tables]:
-    """Bring the tables to the schema that the load needs; return the changes in words, and the tables."""
+    """Bring the tables to the schema that the load needs; return the changes in words, and the tables.
+
+    Called twice, what is there already is no change.
+    """
     schema, dialect = run.edges.settings.schema, opened.dialect
-    known = known_tables(opened, schema)
+    known = _repaired(run, opened)
     wanted = with_profiles(settled(known, manifest.tables, max_columns=run.edges.policy.max_columns))
     needed = changes(known, wanted, manifest.tables)
+    steps = list(ddl.steps(dialect, schema, needed))
     now = datetime.now(UTC)
     with opened.session() as session:
         run.lease.check(session)
         if needed:
             session.execute(ddl.create_schema(dialect, schema))
-        for change in needed:
-            session.execute(ddl.statement(dialect, schema, change))
-        notes.note_changes(session, dialect, schema, needed, run.load, now)
+        for sql in (sql for step in steps for sql in step.statements):
+            session.execute(sql)
+        notes.note_changes(session, schema, steps, run.load, now)
         notes.note_big(session, schema, known, wanted, run.load.load_id, now)
         ledger.move(session, run.load.load_id, "migrated")
     return tuple(ddl.sentence(schema, change) for change in needed), {**known, **wanted}
+
+
+def _repaired(run: Run, opened: Warehouse) -> Tables:
+    """Return the tables as they are, after ending what a crash left of a widening where DDL commits."""
+    schema = run.edges.settings.schema
+    known = known_tables(opened, schema)
+    repairs = ddl.repairs(opened.dialect, schema, known)
+    if not repairs:
+        return known
+    with opened.session() as session:
+        run.lease.check(session)
+        for sql in repairs:
+            session.execute(sql)
+    return known_tables(opened, schema)
 
 
 def _merged(run: Run, manifest: Manifest, opened: Warehouse, tables: Tables, blocked: set[str]) -> list[TableResult]:
@@ -159,6 +186,14 @@ def _merged(run: Run, manifest: Manifest, opened: Warehouse, tables: Tables, blo
     return [*before, *merged, *(TableResult(f"{schema}.{name}", 0, 0, 0.0, why) for name in held)]
 
 
+def _finished_again(run: Run, manifest: Manifest, opened: Warehouse, merged: list[TableResult]) -> bool | None:
+    """Do as `_finished` does, unless an earlier try did it after all, and only its answer was lost."""
+    with opened.session() as session:
+        if ledger.state_of(session, run.load.load_id) == "done":
+            return ledger.conserved(session, run.load.load_id)
+    return _finished(run, manifest, opened, merged)
+
+
 def _finished(run: Run, manifest: Manifest, opened: Warehouse, merged: list[TableResult]) -> bool | None:
     """Write rejects, quarantine, files and sums, and the state done; return whether every event is accounted for.
 
@@ -166,25 +201,50 @@ def _finished(run: Run, manifest: Manifest, opened: Warehouse, merged: list[Tabl
     """
     edges, load = run.edges, run.load
     failed = [each for each in merged if each.error]
-    counts, now = manifest.total, datetime.now(UTC)
-    with opened.session() as session:
+    with ExitStack() as stack:
+        staged = [] if failed else [(each, stack.enter_context(opened.staged(each))) for each in _notes(run, manifest)]
+        session = stack.enter_context(opened.session())
         run.lease.check(session)
         if failed:
             ledger.move(session, load.load_id, "loading", error=f"{failed[0].table}: {failed[0].error}")
             return None
-        notes.resolve(session, edges.source, load)
-        rejects = 0
-        for key, voided in manifest.rejects:
-            with opened.staged([_note_part(key)]) as staged:
-                rejects += notes.note_rejects(
-                    session, load.load_id, edges.source, edges.settings.schema, staged[0], voided
-                )
-        for key in manifest.quarantine:
-            with opened.staged([_note_part(key)]) as staged:
-                notes.note_quarantine(session, load.load_id, edges.source, staged[0])
+        now = datetime.now(UTC)
+        notes.resolve(session, edges.source, load, now)
+        rejects = _set_aside(session, run, manifest, staged)
         notes.note_bad_files(session, edges.source, load, manifest.bad_files, now)
         ledger.settle_files(session, load.load_id, manifest.counts, manifest.bad_files)
-        return ledger.finish(session, load.load_id, counts, rejects=rejects, primary=_primary(run, merged))
+        return ledger.finish(session, load.load_id, manifest.total, rejects=rejects, primary=_primary(run, merged))
+
+
+def _notes(run: Run, manifest: Manifest) -> list[Delivery]:
+    """Return the parts with rejects, apart by the tables whose rejects in them are void, and those with the quarantine.
+
+    One for each: a warehouse that loads parts pays for every load.
+    """
+    voided: dict[tuple[str, ...], list[str]] = {}
+    for key, tables in manifest.rejects:
+        voided.setdefault(tuple(tables), []).append(key)
+    made = [("rejects", keys) for keys in voided.values()]
+    made += [("quarantine", manifest.quarantine)] if manifest.quarantine else []
+    return [
+        Delivery(run.load.load_id, SCHEMA, table, [Part(key, 0, 0, {}) for key in keys], NOTES[table], {}, number)
+        for number, (table, keys) in enumerate(made)
+    ]
+
+
+def _set_aside(
+    session: Session, run: Run, manifest: Manifest, staged: Sequence[tuple[Delivery, Sequence[Staged]]]
+) -> int:
+    """Write the rejects and the quarantine from staged parts; return how many rejects."""
+    load, source, schema = run.load.load_id, run.edges.source, run.edges.settings.schema
+    void, rejects = dict(manifest.rejects), 0
+    for delivery, groups in staged:
+        for each in groups:
+            if delivery.table == "rejects":
+                rejects += notes.note_rejects(session, load, source, schema, each, void[delivery.parts[0].key])
+            else:
+                notes.note_quarantine(session, load, source, each)
+    return rejects
 
 
 def _primary(run: Run, merged: list[TableResult]) -> tuple[int, int]:
@@ -192,10 +252,6 @@ def _primary(run: Run, merged: list[TableResult]) -> tuple[int, int]:
     tracks = f"{run.edges.settings.schema}.{TRACKS}"
     chosen = [each for each in merged if each.table != tracks]
     return sum(each.rows for each in chosen), sum(each.duplicates for each in chosen)
-
-
-def _note_part(key: str) -> Part:
-    return Part(key, 0, 0, {})
 
 
 def _cleared(run: Run) -> None:

@@ -31,7 +31,8 @@ class Lease:
 
     def check(self, session: Session) -> None:
         """Raise LeaseError if another load has taken over: to be called in the transaction that it guards."""
-        found = session.execute("SELECT token FROM loader.leases WHERE source = ?", [self.source])
+        guarded = f"SELECT token FROM loader.leases WHERE source = ?{session.dialect.guard}"
+        found = session.execute(guarded, [self.source])
         if self.lost.is_set() or not found or found[0][0] != self.token:
             raise LeaseError(
                 f"source {self.source!r}: the lease of this load ran out and another load took over; "

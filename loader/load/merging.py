@@ -9,24 +9,25 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial, reduce
 
 from loader.core import merge, spec
 from loader.core.dialect import Dialect
 from loader.core.merge import Source, Target
 from loader.core.report import TableReport
-from loader.core.results import Progress, TableResult
+from loader.core.results import Cost, Progress, TableResult
 from loader.core.schema import Tables
 from loader.core.spec import TRACKS
+from loader.core.staging import Delivery, Staged, fixed_columns
 from loader.core.timestamps import MAX_AT, MIN_AT
+from loader.core.types import ColumnType
 from loader.core.warehouse import Session, Warehouse
 from loader.errors import CapacityError, WarehouseError
 from loader.ledger import loads
 from loader.load.leasing import Lease
+from loader.load.retrying import retried
 
 Table = tuple[str, TableReport]
-_MAX_ROWS = 60_000  # of tables that share a transaction
-_MAX_COLUMNS = 256  # of the same: DuckDB holds a block of 256 KiB for each until it commits
-_MAX_UNION = 32  # tables in one query: DuckDB's memory and planning grow faster than their number
 _PROFILE_OF = {source: table for table, (source, _, _) in spec.PROFILES.items()}
 
 
@@ -57,16 +58,17 @@ def merge_tables(
         return results
 
     with ThreadPoolExecutor(threads) as pool:
-        return [result for results in pool.map(some, _batches(found)) for result in results]
+        batches = _batches(warehouse.dialect, found)
+        return [result for results in pool.map(some, batches) for result in results]
 
 
-def _batches(found: Iterable[tuple[str, TableReport]]) -> list[list[Table]]:
+def _batches(dialect: Dialect, found: Iterable[tuple[str, TableReport]]) -> list[list[Table]]:
     """Return tables that share a transaction: small ones, since a commit costs as much as merging one of them."""
     batches: list[list[Table]] = []
-    rows = _MAX_ROWS + 1  # `tracks` comes first, and alone: its rows are those of the event tables
+    rows = dialect.shared_rows + 1  # `tracks` comes first, and alone: its rows are those of the event tables
     columns = 0
     for name, report in sorted(found, key=lambda each: (each[0] != TRACKS, -_rows(each[1]), each[0])):
-        full = rows + _rows(report) > _MAX_ROWS or columns + len(report.columns) > _MAX_COLUMNS
+        full = rows + _rows(report) > dialect.shared_rows or columns + len(report.columns) > dialect.shared_columns
         if full or batches[-1][0][0] == TRACKS:
             batches.append([])
             rows = columns = 0
@@ -84,7 +86,8 @@ def _merged(warehouse: Warehouse, plan: Merge, batch: list[Table], *, lease: Lea
     """Merge tables in one transaction; where that fails, each in its own, so that only the failing one is left out."""
     began = time.monotonic()
     try:
-        return _together(warehouse, plan, batch, lease=lease)
+        once = partial(_together, warehouse, plan, batch, lease=lease)
+        return retried(once, again=partial(_together_again, warehouse, plan, batch, lease=lease))
     except (WarehouseError, CapacityError) as error:
         if len(batch) > 1:
             return [result for each in batch for result in _merged(warehouse, plan, [each], lease=lease)]
@@ -92,31 +95,44 @@ def _merged(warehouse: Warehouse, plan: Merge, batch: list[Table], *, lease: Lea
             raise
         [(table, report)] = batch
         failed = TableResult(f"{plan.schema}.{table}", 0, 0, time.monotonic() - began, str(error))
-        with warehouse.session() as session:
-            loads.note_tables(session, plan.load_id, plan.schema, [(failed, len(report.parts))])
-        return [failed]
+        return retried(partial(_noted, warehouse, plan, failed, len(report.parts)))
+
+
+def _noted(warehouse: Warehouse, plan: Merge, failed: TableResult, parts: int) -> list[TableResult]:
+    """Write that a table failed, unless the answer was lost and it did not."""
+    table = failed.table.removeprefix(f"{plan.schema}.")
+    with warehouse.session() as session:
+        done = loads.merged_tables(session, plan.load_id)
+        if table in done:
+            return [TableResult(failed.table, *done[table])]
+        loads.note_tables(session, plan.load_id, plan.schema, [(failed, parts)])
+    return [failed]
+
+
+def _together_again(warehouse: Warehouse, plan: Merge, batch: list[Table], *, lease: Lease) -> list[TableResult]:
+    """Do as `_together` does, but for tables that an earlier try merged after all: only its answer was lost."""
+    with warehouse.session() as session:
+        done = loads.merged_tables(session, plan.load_id)
+    left = [(name, report) for name, report in batch if name not in done]
+    before = [TableResult(f"{plan.schema}.{name}", *done[name]) for name, _ in batch if name in done]
+    return [*before, *(_together(warehouse, plan, left, lease=lease) if left else ())]
 
 
 def _together(warehouse: Warehouse, plan: Merge, batch: list[Table], *, lease: Lease) -> list[TableResult]:
     """Add the new rows of some tables in one transaction."""
-    dialect = warehouse.dialect
     with ExitStack() as stack:
-        staged = [stack.enter_context(warehouse.staged(report.parts)) for _, report in batch]
+        staged = [stack.enter_context(warehouse.staged(_delivery(plan, name, report))) for name, report in batch]
         session = stack.enter_context(warehouse.session())
+        places = session.scratch("left_out", {"place": ColumnType.INTEGER})
         lease.check(session)
-        there = {name for (name,) in session.execute(merge.filled(dialect, plan.schema, [name for name, _ in batch]))}
-        sources = [
-            Source(_target(plan, name, report), parts, name in there)
-            for (name, report), parts in zip(batch, staged, strict=True)
-        ]
-        session.execute("CREATE OR REPLACE TEMP TABLE left_out (place BIGINT)")
-        some = 0
-        for first in range(0, len(sources), _MAX_UNION):
-            found = merge.duplicates(dialect, sources[first : first + _MAX_UNION])
-            some += session.execute(f"INSERT INTO left_out {found}")[0][0]
-        without = "left_out" if some else None
+        sources = _sources(session, plan, batch, staged)
+        some, most = 0, session.dialect.shared_query
+        for first in range(0, len(sources), most):
+            found = merge.duplicates(session.dialect, sources[first : first + most])
+            some += session.execute(f"INSERT INTO {places} {found}")[0][0]
+        without = places if some else None
         results = [
-            _added(session, dialect, plan, source, _rows(report), without=without)
+            _added(session, plan, source, _rows(report), without=without)
             for source, (_, report) in zip(sources, batch, strict=True)
         ]
         parts = [len(report.parts) for _, report in batch]
@@ -124,17 +140,35 @@ def _together(warehouse: Warehouse, plan: Merge, batch: list[Table], *, lease: L
     return results
 
 
-def _added(
-    session: Session, dialect: Dialect, plan: Merge, source: Source, total: int, *, without: str | None
-) -> TableResult:
+def _sources(session: Session, plan: Merge, batch: list[Table], staged: list[list[Staged]]) -> list[Source]:
+    """Return the tables' staged rows, and which tables are known to have none yet."""
+    names = [name for name, _ in batch]
+    there = set(names)
+    if session.dialect.asks_empty:
+        there = {name for (name,) in session.execute(merge.filled(session.dialect, plan.schema, names))}
+    return [
+        Source(_target(plan, name, report), parts, name in there)
+        for (name, report), parts in zip(batch, staged, strict=True)
+    ]
+
+
+def _added(session: Session, plan: Merge, source: Source, total: int, *, without: str | None) -> TableResult:
     """Add the new ones of one table's `total` rows, inside the caller's transaction."""
-    began, target, staged = time.monotonic(), source.target, source.staged
+    began, target, staged, dialect = time.monotonic(), source.target, source.staged, session.dialect
+    before = session.cost
     rows = int(session.execute(merge.insert(dialect, target, staged, without=without))[0][0])
     profile = _PROFILE_OF.get(target.table)
     if profile and (rows or session.execute(merge.missing(dialect, target, profile, staged))):
         for sql in merge.profile(dialect, target, profile, tuple(plan.tables[profile]), staged):
             session.execute(sql)
-    return TableResult(f"{plan.schema}.{target.table}", rows, total - rows, time.monotonic() - began)
+    cost = reduce(Cost.plus, (each.cost for each in staged), session.cost.minus(before))
+    name = f"{plan.schema}.{target.table}"
+    return TableResult(name, rows, total - rows, time.monotonic() - began, cost=cost)
+
+
+def _delivery(plan: Merge, table: str, report: TableReport) -> Delivery:
+    fixed = fixed_columns(report.call)
+    return Delivery(plan.load_id, plan.schema, table, report.parts, fixed, plan.tables[table])
 
 
 def _target(plan: Merge, table: str, report: TableReport) -> Target:

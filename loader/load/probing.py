@@ -1,7 +1,7 @@
 """What a load asks of a warehouse, tried in a schema of its own: create, alter, load, merge, drop."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,17 +14,30 @@ from loader.core.merge import Target
 from loader.core.objects import Store
 from loader.core.parts import encoded
 from loader.core.report import HASH, ROW, Found, Part
-from loader.core.schema import AddColumn, Column, CreateTable, WidenColumn
+from loader.core.results import Check
+from loader.core.schema import AddColumn, Column, WidenColumn
+from loader.core.staging import Delivery
 from loader.core.timestamps import MICROSECONDS
 from loader.core.types import ColumnType
 from loader.core.warehouse import Warehouse
 from loader.errors import LoaderError, WarehouseError
 
+Step = tuple[str, Callable[[], str], str]  # name, what to do: returns what was found, remedy
 SCRATCH = "loader_doctor"
 _TEXT, _TIME = Column(ColumnType.STRING), Column(ColumnType.TIMESTAMP)
 _SYSTEM = {"id": _TEXT, "received_at": _TIME}
 _COLUMNS = {**_SYSTEM, "loaded_at": _TIME, "load_id": _TEXT, "total": Column(ColumnType.INTEGER)}
 _AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def tried(steps: Sequence[Step]) -> Iterator[Check]:
+    """Yield a check for each step, up to the first that fails."""
+    for name, act, remedy in steps:
+        try:
+            yield Check(name, True, act())
+        except LoaderError as error:
+            yield Check(name, False, str(error), remedy)
+            return
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +57,7 @@ class Probe:
         """Make the schema and the table."""
         with self.opened.session() as session:
             session.execute(ddl.create_schema(self.opened.dialect, SCRATCH))
-            session.execute(ddl.statement(self.opened.dialect, SCRATCH, CreateTable(self.table, _COLUMNS, {})))
+            session.execute(ddl.create_table(self.opened.dialect, SCRATCH, self.table, _COLUMNS))
         return f"{SCRATCH}.{self.table}"
 
     def alter(self) -> str:
@@ -52,7 +65,8 @@ class Probe:
         widen = WidenColumn(self.table, "total", ColumnType.INTEGER, ColumnType.DOUBLE, Found())
         with self.opened.session() as session:
             for change in (AddColumn(self.table, "coupon", ColumnType.JSON, Found()), widen):
-                session.execute(ddl.statement(self.opened.dialect, SCRATCH, change))
+                for sql in ddl.statements(self.opened.dialect, SCRATCH, change):
+                    session.execute(sql)
         return "a column added, another widened"
 
     def load(self) -> str:
@@ -79,11 +93,14 @@ class Probe:
         columns = {**_COLUMNS, "coupon": Column(ColumnType.JSON), "total": Column(ColumnType.DOUBLE)}
         target = Target(SCRATCH, self.table, columns, _SYSTEM, "doctor", _AT - far, _AT + far)
         part = Part(self.key, 2, 0, {"total": "integer", "coupon": "json"})
-        with self.opened.staged([part]) as staged, self.opened.session() as session:
+        pair = dict.fromkeys((ROW, HASH), ColumnType.INTEGER)
+        fixed = pair | {name: each.type for name, each in _SYSTEM.items()}
+        delivery = Delivery("doctor", SCRATCH, self.table, [part], fixed, columns)
+        with self.opened.staged(delivery) as staged, self.opened.session() as session:
+            places = session.scratch("left_out", {"place": ColumnType.INTEGER})
             keys = merge.duplicates(dialect, [merge.Source(target, staged, rows_there=True)])
-            session.execute(f"CREATE OR REPLACE TEMP TABLE left_out AS {keys}")
-            rows = int(session.execute(merge.insert(dialect, target, staged, without="left_out"))[0][0])
-            session.execute("DROP TABLE left_out")
+            session.execute(f"INSERT INTO {places} {keys}")
+            rows = int(session.execute(merge.insert(dialect, target, staged, without=places))[0][0])
         if rows != expected:
             raise WarehouseError(f"{SCRATCH}.{self.table}: {rows} rows were added, expected {expected}")
         return rows

@@ -6,7 +6,8 @@ from tempfile import TemporaryDirectory
 
 from msgspec.structs import replace
 
-from loader.config import Config, Staging
+from loader.config import Config, DuckDB, Staging
+from loader.config.warehouses import IN_MEMORY
 from loader.core.warehouse import Warehouse
 from loader.ledger.tables import SCHEMA
 from loader.load.edges import Edges, open_edges, warehouse
@@ -22,7 +23,7 @@ def reading(config: Config) -> Iterator[tuple[Warehouse, Warehouse]]:
         if opened.describe(SCHEMA):
             yield opened, opened
             return
-        nowhere = replace(config, warehouse=replace(config.warehouse, path=":memory:"))
+        nowhere = replace(config, warehouse=DuckDB(path=IN_MEMORY))
         with warehouse(nowhere, read_only=True) as empty:
             yield opened, empty
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -35,36 +36,41 @@ class Restoring:
     @property
     def unresolved(self) -> str:
         """The condition on `loader.rejects AS r` for those that a wider type can mend."""
-        reasons, tables = _listed(TYPE_REASONS), _listed(self.tables)
+        own, reasons, tables = self.dialect, self._listed(TYPE_REASONS), self._listed(self.tables)
         return (
-            f"r.resolved_at IS NULL AND r.schema_name = {literal(self.schema)} AND r.table_name IN ({tables}) "
-            f"AND r.column_name = {literal(self.column)} AND r.reason IN ({reasons})"
+            f"r.resolved_at IS NULL AND r.schema_name = {literal(own, self.schema)} AND r.table_name IN ({tables}) "
+            f"AND r.column_name = {literal(own, self.column)} AND r.reason IN ({reasons})"
         )
 
+    def _listed(self, words: Sequence[str]) -> str:
+        return ", ".join(literal(self.dialect, word) for word in words)
 
-def restore(session: Session, what: Restoring) -> int:
+
+def restore(session: Session, what: Restoring, held: str) -> int:
     """Put back the rejects that the type holds; return how many values came back. `resolve` is to follow.
 
-    Only nulls are filled: twice restores nothing more. The temporary table `held` keeps the values for `resolve`.
+    Only nulls are filled: twice restores nothing more. The empty scratch relation `held` (value, stored) keeps the
+    values for `resolve`.
     """
-    session.execute(f"CREATE OR REPLACE TEMP TABLE held (value VARCHAR, stored {what.dialect.types[what.type]})")
     for texts, values in _held(session, what):
-        session.append("temp.main.held", ("value", "stored"), list(zip(texts, values, strict=True)))
+        session.append(held, ("value", "stored"), list(zip(texts, values, strict=True)))
     found = session.execute(f"SELECT DISTINCT r.table_name FROM loader.rejects AS r WHERE {what.unresolved}")
-    restored = sum(_filled(session, what, table, f"r.table_name = {literal(table)}") for (table,) in sorted(found))
+    restored = 0
+    for (table,) in sorted(found):
+        restored += _filled(session, what, table, held, f"r.table_name = {literal(what.dialect, table)}")
     if found:
         for copy in what.copies:
-            _filled(session, what, copy, "true")
+            _filled(session, what, copy, held, "true")
     return restored
 
 
-def resolve(session: Session, what: Restoring) -> int:
-    """Mark the rejects that `restore` put back as resolved; return how many are left. Drops `held`."""
+def resolve(session: Session, what: Restoring, held: str) -> int:
+    """Mark the rejects that `restore` put back as resolved; return how many are left."""
     session.execute(
-        f"UPDATE loader.rejects AS r SET resolved_at = now() "
-        f"WHERE {what.unresolved} AND r.value IN (SELECT value FROM temp.held)"
+        f"UPDATE loader.rejects AS r SET resolved_at = ? "
+        f"WHERE {what.unresolved} AND r.value IN (SELECT h.value FROM {held} AS h)",
+        [datetime.now(UTC)],
     )
-    session.execute("DROP TABLE temp.held")
     return int(session.execute(f"SELECT count(*) FROM loader.rejects AS r WHERE {what.unresolved}")[0][0])
 
 
@@ -97,11 +103,11 @@ def _value(text: str) -> Value:
 
 def _held(session: Session, what: Restoring) -> Iterator[tuple[list[str], list[Any]]]:
     """Yield the distinct rejected values that the type holds, with what it stores, page by page."""
-    last = ""
+    last, value = "", what.dialect.bytewise.format(value="r.value")
     while True:
         page = session.execute(
-            f"SELECT DISTINCT r.value FROM loader.rejects AS r WHERE {what.unresolved} AND r.value > ? "
-            f"ORDER BY r.value LIMIT {_PAGE}",
+            f"SELECT DISTINCT {value} AS value FROM loader.rejects AS r WHERE {what.unresolved} AND {value} > ? "
+            f"ORDER BY value LIMIT {_PAGE}",
             [last],
         )
         if not page:
@@ -114,17 +120,18 @@ def _held(session: Session, what: Restoring) -> Iterator[tuple[list[str], list[A
         yield [text for text, _ in pairs], [value for _, value in pairs]
 
 
-def _filled(session: Session, what: Restoring, table: str, chosen: str) -> int:
+def _filled(session: Session, what: Restoring, table: str, held: str, chosen: str) -> int:
     """Fill the nulls of a table with rejected values; return how many. Of several for a row the first counts.
 
     A row is that of a reject if both are of one load. After a replay, which says anew what was rejected, and after
     an abandoned load, whose rows stay, the row is older than the reject: then the id alone tells.
     """
     target, column = quoted(what.dialect, what.schema, table), quoted(what.dialect, what.column)
+    file, value = (what.dialect.bytewise.format(value=name) for name in ("r.file", "r.value"))
     rejected = f"""
 SELECT r.row_id, r.load_id, h.stored,
-  row_number() OVER (PARTITION BY r.row_id, r.load_id ORDER BY r.rejected_at, r.file, r.line, r.value) AS turn
-FROM loader.rejects AS r JOIN temp.held AS h ON h.value = r.value
+  row_number() OVER (PARTITION BY r.row_id, r.load_id ORDER BY r.rejected_at, {file}, r.line, {value}) AS turn
+FROM loader.rejects AS r JOIN {held} AS h ON h.value = r.value
 WHERE {what.unresolved} AND {chosen}"""
     update = f"UPDATE {target} AS t SET {column} = b.stored FROM"
     same_row = f"t.{column} IS NULL AND t.id = b.row_id"
@@ -138,7 +145,3 @@ WHERE {what.unresolved} AND {chosen}"""
 AND (b.kind = 'replay' OR t.load_id IN (SELECT load_id FROM loader.loads WHERE state = 'abandoned'))"""
     )
     return int(own[0][0]) + int(older[0][0])
-
-
-def _listed(words: Sequence[str]) -> str:
-    return ", ".join(map(literal, words))

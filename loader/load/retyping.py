@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from loader.config import Config
 from loader.config.reading import nearest
-from loader.core.converting import converted
+from loader.core import ddl, merge
 from loader.core.dialect import Dialect, quoted
 from loader.core.results import Retyped
 from loader.core.schema import OVERFLOW_COLUMNS, Column, Tables, family
@@ -107,25 +107,21 @@ def call_of(table: str, columns: Iterable[str]) -> Call | None:
 
 
 def _retyped(session: Session, dialect: Dialect, target: Target) -> Retyped:
+    what = Restoring(dialect, target.schema, target.tables, target.copies, target.name, target.new)
+    held = session.scratch("held", {"value": ColumnType.STRING, "stored": target.new})
     if target.old is not target.new:
         now = datetime.now(UTC)
         for table in target.holders:
-            sql = _statement(dialect, target, table)
-            session.execute(sql)
-            notes.note_retype(session, (target.schema, table, target.name), target.old, target.new, sql, now)
-    what = Restoring(dialect, target.schema, target.tables, target.copies, target.name, target.new)
-    restored = restore(session, what)
+            place = (target.schema, table, target.name)
+            made = ddl.widen(dialect, place, target.old, target.new)
+            for sql in made:
+                session.execute(sql)
+            notes.note_retype(session, place, target.old, target.new, ";\n".join(made), now)
+    restored = restore(session, what, held)
     if target.profile and restored:
         session.execute(_newest(dialect, target, target.profile, what.unresolved))
-    left = resolve(session, what)
+    left = resolve(session, what, held)
     return Retyped(f"{target.schema}.{target.table}", target.name, target.old.value, target.new.value, restored, left)
-
-
-def _statement(dialect: Dialect, target: Target, table: str) -> str:
-    name, kind = quoted(dialect, target.name), dialect.types[target.new]
-    where = quoted(dialect, target.schema, table)
-    change = converted(dialect, name, target.old, target.new)
-    return f"ALTER TABLE {where} ALTER COLUMN {name} TYPE {kind} USING {change}"
 
 
 def _newest(dialect: Dialect, target: Target, profile: str, rejected: str) -> str:
@@ -133,16 +129,12 @@ def _newest(dialect: Dialect, target: Target, profile: str, rejected: str) -> st
     source, key, _ = PROFILES[profile]
     ours, theirs = quoted(dialect, target.schema, profile), quoted(dialect, target.schema, source)
     name = quoted(dialect, target.name)
+    concerned = f"""{key} IN (
+    SELECT s.{key} FROM {theirs} AS s WHERE s.id IN (SELECT r.row_id FROM loader.rejects AS r WHERE {rejected})
+  )"""
     return f"""
-UPDATE {ours} AS p SET {name} = newest.value FROM (
-  SELECT {key} AS id, arg_max({name}, turn) FILTER ({name} IS NOT NULL) AS value FROM (
-    SELECT {key}, {name},
-      row_number() OVER (PARTITION BY {key} ORDER BY coalesce("timestamp", received_at), received_at, id) AS turn
-    FROM {theirs} WHERE {key} IN (
-      SELECT {key} FROM {theirs} WHERE id IN (SELECT r.row_id FROM loader.rejects AS r WHERE {rejected})
-    )
-  ) AS turns GROUP BY {key}
-) AS newest WHERE p.id = newest.id"""
+UPDATE {ours} AS p SET {name} = newest.{name}
+FROM ({merge.newest(dialect, theirs, key, [target.name], concerned)}) AS newest WHERE p.id = newest.id"""
 
 
 def _known(opened: Warehouse, session: Session, schema: str) -> Tables:

@@ -46,7 +46,7 @@ def tables(config: Config) -> list[TableLine]:
                 dated = columns.get(_RECEIVED_AT) == Column(ColumnType.TIMESTAMP)
                 newest = f"max({_RECEIVED_AT})" if dated else "NULL"
                 name = quoted(opened.dialect, schema, table)
-                rows, received_at = session.execute(f"SELECT count(*), {newest} FROM {name}")[0]
+                rows, received_at = session.execute(f"SELECT count(*), {newest} FROM {name} AS t")[0]
                 spelled = tuple((column, each.type.value) for column, each in columns.items())
                 lines.append(TableLine(schema, table, rows, received_at, spelled))
     return lines
@@ -82,7 +82,7 @@ def _newest(opened: Warehouse, schema: str, tables: Iterable[str]) -> datetime |
     there = opened.describe(schema)
     with opened.session() as session:
         found = [
-            session.execute(f"SELECT max({_RECEIVED_AT}) FROM {quoted(opened.dialect, schema, table)}")[0][0]
+            session.execute(f"SELECT max({_RECEIVED_AT}) FROM {quoted(opened.dialect, schema, table)} AS t")[0][0]
             for table in tables
             if table in there
         ]

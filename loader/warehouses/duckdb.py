@@ -6,19 +6,21 @@ While a process has the file open for writing no other can open it, not even to 
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
+from loader.config.warehouses import IN_MEMORY
+from loader.config.warehouses import DuckDB as Settings
 from loader.core.dialect import Dialect, literal, quoted
-from loader.core.merge import Staged, groups
-from loader.core.report import Part
+from loader.core.results import Cost
 from loader.core.schema import Column, Tables
+from loader.core.staging import Delivery, Staged, groups
 from loader.core.types import ColumnType
-from loader.core.warehouse import Row, Session
+from loader.core.warehouse import Row, Session, Site
 from loader.errors import AccessError, CapacityError, WarehouseError, WarehouseLockedError
 
 DIALECT = Dialect(
@@ -31,14 +33,15 @@ DIALECT = Dialect(
         ColumnType.STRING: "VARCHAR",
         ColumnType.JSON: "JSON",
     },
-    quote='"',
-    transactional_ddl=True,
+    in_place=True,
+    shared_rows=60_000,
+    shared_columns=256,  # DuckDB holds a block of 256 KiB for each until it commits
 )
 _TYPES = {spelled: kind for kind, spelled in DIALECT.types.items()}
 _FIRST_WAIT_SECONDS, _MAX_WAIT_SECONDS = 0.02, 0.5
 _HOLDER = re.compile(r"Conflicting lock is held in (.+?)(?:\. | by|$)")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
-Locate = Callable[[str], Path]  # key of a part → a file on this machine
+Locate = Callable[[str], str]  # key of a part → path of a file on this machine
 
 
 class DuckDB:
@@ -81,14 +84,17 @@ class DuckDB:
             cursor.close()
 
     @contextmanager
-    def staged(self, parts: Sequence[Part]) -> Iterator[list[Staged]]:
+    def staged(self, delivery: Delivery) -> Iterator[list[Staged]]:
         """Yield the parts as they are: DuckDB reads Parquet in place."""
         result = []
-        for members, columns in groups(parts):
-            files = ", ".join(literal(str(self._locate(part.key))) for part in members)
-            union = ", union_by_name = true" if len(members) > 1 else ""
-            result.append(Staged(f"read_parquet([{files}]{union})", columns))
+        for group in groups(delivery.parts):
+            files = ", ".join(literal(DIALECT, self._locate(part.key)) for part in group.parts)
+            union = ", union_by_name = true" if len(group.parts) > 1 else ""
+            result.append(Staged(f"read_parquet([{files}]{union})", group.columns))
         yield result
+
+    def clear(self, load_id: str) -> None:
+        """Do nothing: parts are read in place, so nothing is left behind."""
 
     def close(self) -> None:
         """Let go of the file."""
@@ -98,6 +104,9 @@ class DuckDB:
 
 class _Cursor:
     """A session on one cursor."""
+
+    dialect = DIALECT
+    cost = Cost()  # DuckDB runs in this process: what it costs is the load's own
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
         self._cursor = cursor
@@ -118,19 +127,26 @@ class _Cursor:
             self._cursor.execute(f"INSERT INTO {quoted(DIALECT, *table.split('.'))} ({names}) SELECT * FROM appended")
             self._cursor.unregister("appended")
 
+    def scratch(self, name: str, columns: Mapping[str, ColumnType]) -> str:
+        """Make a temporary table, of this cursor alone."""
+        listed = ", ".join(f"{quoted(DIALECT, column)} {DIALECT.types[kind]}" for column, kind in columns.items())
+        self.execute(f"CREATE OR REPLACE TEMP TABLE {name} ({listed})")
+        return f"temp.main.{name}"
 
-def connect(
-    path: str, *, locate: Locate, threads: int, memory_bytes: int, wait_seconds: float, read_only: bool = False
-) -> DuckDB:
-    """Open a DuckDB file, waiting at most `wait_seconds` for another process to let go of it.
 
-    WarehouseLockedError says who holds it.
+def connect(settings: Settings, site: Site) -> DuckDB:
+    """Open a DuckDB file, waiting at most `site.wait_seconds` for another process to let go of it.
+
+    Read-only, a file that is not there is an empty warehouse in memory. WarehouseLockedError says who holds it.
     """
+    path, read_only = settings.path, site.read_only
+    if read_only and not Path(path).exists():
+        path, read_only = IN_MEMORY, False
     config: dict[str, str | bool | int | float | list[str]] = {
-        "threads": threads,
-        "memory_limit": f"{memory_bytes // (1 << 20)}MB",
+        "threads": settings.threads or site.threads,
+        "memory_limit": f"{settings.memory // (1 << 20)}MB",
     }
-    deadline = time.monotonic() + wait_seconds
+    deadline = time.monotonic() + site.wait_seconds
     wait = _FIRST_WAIT_SECONDS
     _drop_stillborn(Path(path))
     while True:
@@ -138,7 +154,7 @@ def connect(
             with _translated(path):
                 connection = duckdb.connect(path, read_only=read_only, config=config)
                 connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
-                return DuckDB(connection, locate)
+                return DuckDB(connection, site.local)
         except WarehouseLockedError:
             if time.monotonic() + wait > deadline:
                 raise

@@ -6,10 +6,10 @@ SELECT
   finished_at,
   lines,
   events,
-  rows,
+  "rows",
   duplicates,
   filtered,
   quarantined,
-  events - rows - duplicates - filtered - quarantined AS unaccounted
+  events - "rows" - duplicates - filtered - quarantined AS unaccounted
 FROM loader.loads
 WHERE state = 'done'

@@ -10,7 +10,7 @@ SELECT
   date_diff('millisecond', l.created_at, l.finished_at) / 1000.0 AS seconds,
   l.files,
   l.events,
-  l.rows,
+  l."rows",
   l.duplicates,
   l.quarantined,
   l.rejects,

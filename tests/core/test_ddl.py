@@ -2,22 +2,30 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import duckdb
 import pytest
+import sqlglot
 
-from loader.core import merge
-from loader.core.ddl import create_schema, sentence, statement
+from loader import warehouses
+from loader.core import ddl, merge, staging
+from loader.core.ddl import create_schema, sentence, steps
 from loader.core.dialect import Dialect
-from loader.core.merge import Source, Staged, Target
+from loader.core.merge import Source, Target
 from loader.core.report import BOTH, MIXED, Found, Part
 from loader.core.schema import AddColumn, Change, Column, CreateTable, WidenColumn
+from loader.core.staging import Staged
 from loader.core.types import ColumnType
+from loader.ledger import tables
 from loader.warehouses.duckdb import DIALECT as DUCKDB
 
 CASES = Path(__file__).parents[1] / "cases" / "ddl"
-DIALECTS = [DUCKDB]
+DIALECTS: list[Dialect] = [
+    import_module(f"loader.warehouses.{each.name}").DIALECT for each in iter_modules(warehouses.__path__)
+]
 
 CHANGES: tuple[Change, ...] = (
     CreateTable("every_type", {kind.value: Column(kind) for kind in ColumnType}, {}),
@@ -88,8 +96,11 @@ PEOPLE = Target(
 def statements(dialect: Dialect) -> Iterator[tuple[str, str]]:
     """Yield a title and a statement."""
     yield "create the schema", create_schema(dialect, "shop")
-    for change in CHANGES:
-        yield sentence("shop", change), statement(dialect, "shop", change)
+    for step in steps(dialect, "shop", CHANGES):
+        for sql in step.statements:
+            yield "; ".join(sentence("shop", each) for each in step.changes), sql
+    for sql in ddl.widen(dialect, ("shop", "order_completed", "at"), ColumnType.TIMESTAMP, ColumnType.JSON):
+        yield "retype shop.order_completed.at from timestamp to json", sql
     yield "which tables have rows", merge.filled(dialect, "shop", ["pages", "tracks"])
     sources = [
         Source(TARGET, [STAGED, OTHERS], rows_there=True),
@@ -101,9 +112,11 @@ def statements(dialect: Dialect) -> Iterator[tuple[str, str]]:
     people = [Staged("people_parts", {}), Staged("more_people_parts", {})]
     yield "is someone missing from users", merge.missing(dialect, PEOPLE, "users", people)
     columns = ("id", "received_at", "email", "loaded_at", "load_id")
-    steps = merge.profile(dialect, PEOPLE, "users", columns, people)
-    yield "forget the users of the load", steps[0]
-    yield "compute the users of the load anew", steps[1]
+    made = merge.profile(dialect, PEOPLE, "users", columns, people)
+    yield "forget the users of the load", made[0]
+    yield "compute the users of the load anew", made[1]
+    for view in tables.views(dialect):
+        yield "a view of the ledger", view.partition("\n")[2].strip()
 
 
 def script(dialect: Dialect) -> str:
@@ -120,6 +133,12 @@ def test_the_sql_is_what_was_read(dialect: Dialect) -> None:
     assert script(dialect) == (CASES / f"{dialect.name}.sql").read_text()
 
 
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+def test_every_statement_is_sql_to_a_parser_of_the_dialect(dialect: Dialect) -> None:
+    for _, sql in statements(dialect):
+        assert len(sqlglot.parse(sql, dialect=dialect.name, error_level=sqlglot.ErrorLevel.RAISE)) == 1, sql
+
+
 def test_every_statement_is_sql_to_duckdb() -> None:
     assert len(duckdb.extract_statements(script(DUCKDB))) == len(list(statements(DUCKDB)))
 
@@ -133,8 +152,9 @@ def test_changes_made_twice_are_as_good_as_once() -> None:
 
 
 def _apply(connection: duckdb.DuckDBPyConnection) -> bool:
-    for change in CHANGES:
-        connection.execute(statement(DUCKDB, "shop", change))
+    for step in steps(DUCKDB, "shop", CHANGES):
+        for sql in step.statements:
+            connection.execute(sql)
     return True
 
 
@@ -150,7 +170,7 @@ def test_parts_that_spell_a_column_in_two_ways_are_read_apart() -> None:
         Part("c", rows=1, size=1, columns={"coupon": "string"}),
         Part("d", rows=1, size=1, columns={"coupon": MIXED, "total": "double"}),
     ]
-    found = [("".join(part.key for part in members), columns) for members, columns in merge.groups(parts)]
+    found = [("".join(part.key for part in each.parts), each.columns) for each in staging.groups(parts)]
     assert found == [
         ("ac", {"total": "integer", "coupon": "string"}),
         ("bd", {"total": "double", "coupon": MIXED}),

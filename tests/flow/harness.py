@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 from cli.running import environment
 
-from loader.config import Config, load_config
+from loader.config import Config, DuckDB, load_config
 from loader.core.results import LoadResult, Window
 from loader.load import load
 from loader.storage import connect
@@ -70,7 +70,7 @@ def run(config: Config, *, window: Window | None = None, replay: bool = False) -
 @contextmanager
 def opened(config: Config) -> Any:
     """Yield a connection that reads the warehouse."""
-    connection = duckdb.connect(config.warehouse.path, read_only=True)
+    connection = duckdb.connect(database(config), read_only=True)
     try:
         connection.execute("SET TimeZone = 'UTC'")
         yield connection
@@ -83,6 +83,12 @@ def query(config: Config, sql: str, values: Sequence[object] = ()) -> list[tuple
     with opened(config) as connection:
         found: list[tuple[Any, ...]] = connection.execute(sql, list(values)).fetchall()
         return found
+
+
+def database(config: Config) -> str:
+    """Return the path of the DuckDB file."""
+    assert isinstance(config.warehouse, DuckDB)
+    return config.warehouse.path
 
 
 def columns(config: Config, schema: str = "web") -> dict[str, dict[str, str]]:
@@ -198,7 +204,7 @@ def assert_settled(config: Config) -> None:
 
 def change(config: Config, sql: str, values: Sequence[object] = ()) -> None:
     """Run a statement on the warehouse, as a person might."""
-    connection = duckdb.connect(config.warehouse.path)
+    connection = duckdb.connect(database(config))
     try:
         connection.execute(sql, list(values))
     finally:

@@ -17,7 +17,11 @@ from pathlib import Path
 import pytest
 
 from flow import harness
-from flow.harness import lines, track
+from flow.harness import (
+    database,
+    lines,
+    track,
+)
 from loader.config import Config, load_config
 from loader.core.synthetic import Shape, files
 
@@ -109,7 +113,7 @@ def test_a_warehouse_that_another_process_holds_is_named(project: Callable[..., 
     config = filled(project())
     path = config.base / "loader.toml"
     path.write_text(path.read_text().replace('"20s"', '"1s"'))
-    command = [sys.executable, "-c", HOLD, config.warehouse.path]
+    command = [sys.executable, "-c", HOLD, database(config)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "open\n"
@@ -123,9 +127,7 @@ def test_a_warehouse_that_another_process_holds_is_named(project: Callable[..., 
 def test_a_warehouse_that_is_let_go_of_in_time_is_waited_for(project: Callable[..., Config]) -> None:
     config = filled(project())
     hold = HOLD.replace("sys.stdin.read()", "import time; time.sleep(2)")
-    with subprocess.Popen(
-        [sys.executable, "-c", hold, config.warehouse.path], stdout=subprocess.PIPE, text=True
-    ) as holder:
+    with subprocess.Popen([sys.executable, "-c", hold, database(config)], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "open\n"
         began = time.monotonic()
@@ -135,10 +137,10 @@ def test_a_warehouse_that_is_let_go_of_in_time_is_waited_for(project: Callable[.
 
 def test_a_warehouse_that_is_no_database_is_told(project: Callable[..., Config]) -> None:
     config = filled(project())
-    Path(config.warehouse.path).write_bytes(b"this is no database\n" * 1000)
+    Path(database(config)).write_bytes(b"this is no database\n" * 1000)
     said = harness.command(config, code=1)
     assert "warehouse.duckdb" in said
-    Path(config.warehouse.path).unlink()
+    Path(database(config)).unlink()
     assert_complete(config)
 
 
@@ -187,8 +189,8 @@ FORBIDDEN: dict[str, tuple[Callable[[Config], Path], int]] = {
     "the source's folder": (lambda config: Path(config.sources["web"].url), 0),
     "a folder of the source": (lambda config: Path(config.sources["web"].url) / harness.HOUR, 0),
     "the staging": (lambda config: Path(config.staging.url), 0o500),
-    "the warehouse": (lambda config: Path(config.warehouse.path), 0),
-    "the warehouse, for writing": (lambda config: Path(config.warehouse.path), 0o400),
+    "the warehouse": (lambda config: Path(database(config)), 0),
+    "the warehouse, for writing": (lambda config: Path(database(config)), 0o400),
     "the project's folder": (lambda config: config.base, 0o500),
 }
 

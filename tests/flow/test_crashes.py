@@ -86,7 +86,7 @@ def assert_as_undisturbed(config: Config, undisturbed: Undisturbed) -> None:
     assert [name for name in tables if tables[name] != undisturbed.found[0][name]] == []
     assert rest == list(undisturbed.found[1:])
     harness.assert_settled(config)
-    assert not Path(f"{config.warehouse.path}.wal").exists()
+    assert not Path(f"{harness.database(config)}.wal").exists()
 
 
 def test_killed_at_any_instant(undisturbed: Undisturbed, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def gone_again(config: Config, pattern: str) -> Callable[[], bool]:
 
 def written_after(config: Config, pattern: str, times: int) -> Callable[[], bool]:
     """Tell when, with such an object there, the warehouse's log was written to so many times."""
-    seen, log, sizes = staged(config, pattern), Path(f"{config.warehouse.path}.wal"), set()
+    seen, log, sizes = staged(config, pattern), Path(f"{harness.database(config)}.wal"), set()
 
     def enough() -> bool:
         if not seen():
@@ -146,7 +146,7 @@ def written_after(config: Config, pattern: str, times: int) -> Callable[[], bool
 
 
 BOUNDARIES: dict[str, Callable[[Config], Callable[[], bool]]] = {
-    "the ledger is made": lambda config: lambda: Path(config.warehouse.path).exists(),
+    "the ledger is made": lambda config: lambda: Path(harness.database(config)).exists(),
     "the first part is there": lambda config: first_seen(config, "*.parquet"),
     "the first report is there": lambda config: first_seen(config, "first-*.json"),
     "a second round begins": lambda config: first_seen(config, "again"),

@@ -6,7 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flow.harness import LAYOUT, lines, put, query, run, track
+from flow.harness import (
+    LAYOUT,
+    database,
+    lines,
+    put,
+    query,
+    run,
+    track,
+)
 from loader.config import Config, load_config
 from loader.load import doctor
 
@@ -94,7 +102,7 @@ def test_a_staging_folder_that_is_a_file_is_told(project: Project) -> None:
 
 def test_a_warehouse_that_another_process_holds_is_told_with_the_process(project: Project) -> None:
     config = project()
-    with holder(config.warehouse.path) as process:
+    with holder(database(config)) as process:
         [(name, (detail, remedy))] = failures(config).items()
     assert name == "warehouse: open"
     assert f"PID {process}" in detail
@@ -103,7 +111,7 @@ def test_a_warehouse_that_another_process_holds_is_told_with_the_process(project
 
 def test_a_warehouse_file_that_is_none_is_told(project: Project) -> None:
     config = project()
-    Path(config.warehouse.path).write_text("no database" * 1000)
+    Path(database(config)).write_text("no database" * 1000)
     assert list(failures(config)) == ["warehouse: open"]
 
 

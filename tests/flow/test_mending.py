@@ -6,7 +6,17 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from flow.harness import Silent, lines, put, query, rows, run, tables, track
+from flow.harness import (
+    Silent,
+    database,
+    lines,
+    put,
+    query,
+    rows,
+    run,
+    tables,
+    track,
+)
 from loader.config import Config
 from loader.core.results import LoadResult
 from loader.errors import ConfigError
@@ -23,7 +33,7 @@ def order(number: int, **properties: object) -> dict[str, object]:
 def stuck(config: Config) -> LoadResult:
     """Return a load that stays open: one of its two tables takes no row of ours."""
     put(config, "a.gz", lines(order(1), track("Other", messageId="m2")))
-    with duckdb.connect(config.warehouse.path) as connection:
+    with duckdb.connect(database(config)) as connection:
         connection.execute("CREATE SCHEMA web; CREATE TABLE web.order_completed (id INTEGER, event_text VARCHAR)")
     [result] = run(config)
     assert result.state == "loading"
@@ -31,7 +41,7 @@ def stuck(config: Config) -> LoadResult:
 
 
 def freed(config: Config) -> None:
-    with duckdb.connect(config.warehouse.path) as connection:
+    with duckdb.connect(database(config)) as connection:
         connection.execute("DROP TABLE web.order_completed")
 
 

@@ -8,7 +8,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from flow.harness import Silent, lines, put, run, track
+from flow.harness import (
+    Silent,
+    database,
+    lines,
+    put,
+    run,
+    track,
+)
 from loader.config import Config
 from loader.core.results import QuarantineLine, TableLine
 from loader.errors import ConfigError
@@ -40,7 +47,7 @@ def test_before_the_first_load_everything_waits(project: Project) -> None:
     assert (source.pending_files, source.pending_bytes) == (1, size)
     assert (source.last_load_at, source.newest_received_at, source.lag_seconds) == (None, None, None)
     assert (found.loads, found.events, found.unaccounted, tables(config)) == ((), 0, 0, [])
-    assert not Path(config.warehouse.path).exists()
+    assert not Path(database(config)).exists()
     assert not Path(config.staging.url).exists()
 
 
@@ -92,7 +99,7 @@ def test_a_source_that_cannot_be_listed_is_shown_with_its_problem_beside_the_oth
 
 def refusing_table(config: Config) -> None:
     """Make a table that takes no row of ours."""
-    with duckdb.connect(config.warehouse.path) as connection:
+    with duckdb.connect(database(config)) as connection:
         connection.execute("CREATE SCHEMA web; CREATE TABLE web.order_completed (id INTEGER, event_text VARCHAR)")
 
 

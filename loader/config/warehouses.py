@@ -1,0 +1,88 @@
+"""The settings of each kind of warehouse: one closed record per module of `loader.warehouses`, by its name.
+
+Paths are made absolute by `load_config`: those of the fields in FILES.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from loader.config.values import Size
+from loader.core.settings import Record, Secret
+
+IN_MEMORY = ":memory:"  # a DuckDB path
+FILES = ("path", "credentials_file", "private_key_file", "root_certificate_file")
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Threads = Annotated[int, Meta(ge=1, le=256)]
+
+
+class DuckDB(Record, frozen=True, kw_only=True):
+    """A file on this machine."""
+
+    kind: Literal["duckdb"] = "duckdb"
+    path: str = "warehouse.duckdb"
+    threads: Annotated[int, Meta(ge=1)] | None = None  # None: one per core
+    memory: Size = Size(256 * 1024**2)  # bytes
+
+
+class Postgres(Record, frozen=True, kw_only=True):
+    """A PostgreSQL server. What is not set comes from PG* variables and ~/.pgpass, as libpq does it."""
+
+    kind: Literal["postgres"] = "postgres"
+    host: str | None = None  # a name, an address, or the folder of a socket
+    port: Port | None = None
+    database: str | None = None
+    user: str | None = None
+    password: Secret | None = None
+    sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
+    root_certificate_file: str | None = None
+    threads: Threads = 4  # sessions at once
+
+
+class Redshift(Record, frozen=True, kw_only=True):
+    """A Redshift cluster or workgroup."""
+
+    kind: Literal["redshift"] = "redshift"
+    host: str
+    port: Port = 5439
+    database: str
+    user: str | None = None
+    password: Secret | None = None
+    threads: Threads = 4  # sessions at once
+
+
+class BigQuery(Record, frozen=True, kw_only=True):
+    """A BigQuery project."""
+
+    kind: Literal["bigquery"] = "bigquery"
+    project: str
+    location: str = "US"
+    credentials_file: str | None = None  # of a service account; None: application default credentials
+    threads: Threads = 4  # jobs at once
+
+
+class Snowflake(Record, frozen=True, kw_only=True):
+    """A Snowflake database."""
+
+    kind: Literal["snowflake"] = "snowflake"
+    account: str
+    user: str
+    database: str
+    warehouse: str
+    role: str | None = None
+    password: Secret | None = None
+    private_key_file: str | None = None
+    private_key_passphrase: Secret | None = None
+    threads: Threads = 4  # sessions at once
+
+
+Warehouse = DuckDB | Postgres | Redshift | BigQuery | Snowflake
+KINDS: Mapping[str, type[Warehouse]] = {
+    "duckdb": DuckDB,
+    "postgres": Postgres,
+    "redshift": Redshift,
+    "bigquery": BigQuery,
+    "snowflake": Snowflake,
+}

@@ -1,0 +1,31 @@
+"""Work in the warehouse that is tried again, where that may help: it was busy, or the connection broke."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from loader.errors import WarehouseBusyError
+
+T = TypeVar("T")
+_TRIES = 6
+_FIRST_WAIT_SECONDS, _MAX_WAIT_SECONDS = 0.25, 20.0
+
+
+def retried(work: Callable[[], T], *, again: Callable[[], T] | None = None) -> T:
+    """Do the work, at most 6 times, with growing waits between; raise the last WarehouseBusyError.
+
+    All other errors end it at once: trying again would not help, or nobody would see them. `again` is done in place
+    of the work from the second time on, where it matters that the first may have been done and only its answer lost.
+    """
+    wait, act = _FIRST_WAIT_SECONDS, work
+    for left in reversed(range(_TRIES)):
+        try:
+            return act()
+        except WarehouseBusyError:
+            if not left:
+                raise
+        # Not all at the same moment: what made one wait makes others wait too.
+        time.sleep(wait * random.uniform(0.5, 1.5))
+        wait, act = min(wait * 2, _MAX_WAIT_SECONDS), again or work
+    raise AssertionError("unreachable: the last try returns or raises")
