@@ -94,7 +94,7 @@ def _boto3(profile: str | None) -> "S3CredentialProvider | None":
     """Return boto3's credentials, or None where it has none, or is not installed and was not asked for."""
     try:
         from boto3.session import Session
-        from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]  # ships none
+        from botocore.exceptions import BotoCoreError
         from obstore.auth.boto3 import Boto3CredentialProvider
     except ImportError as error:
         if profile is None:
