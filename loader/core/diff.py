@@ -48,12 +48,13 @@ def current(dialect: Dialect, asked: Asked) -> str:
     """Return the statement that evaluates the audience, once."""
     values = ", ".join(f"{quoted(dialect, name)} AS c{place}" for place, name in enumerate(asked.columns))
     key, whole = _text(dialect, quoted(dialect, asked.key)), _joined(dialect, asked.columns)
-    identity = f"md5({_joined(dialect, asked.identity)})" if asked.identity else "NULL"
+    identity = _md5(dialect, _joined(dialect, asked.identity)) if asked.identity else "NULL"
+    hashed = _md5(dialect, f"{literal(dialect, asked.mapping)} || {whole}")
     return f"""
 CREATE TEMP TABLE {CURRENT} AS
 SELECT row_key, row_hash, ident_source, {_state(dialect, asked)} AS state, {", ".join(_values(asked))}
 FROM (
-  SELECT {key} AS row_key, md5({_literal(dialect, asked.mapping)} || {whole}) AS row_hash, {identity} AS ident_source,
+  SELECT {key} AS row_key, {hashed} AS row_hash, {identity} AS ident_source,
     length({whole}) AS size, {values}
   FROM (
 {asked.audience}
@@ -67,10 +68,9 @@ def _state(dialect: Dialect, asked: Asked) -> str:
     if asked.suppress:
         cases.append("WHEN suppressed_key IS NOT NULL THEN 'suppressed'")
     if asked.holdout:
-        bound = _literal(dialect, f"{int(asked.holdout * _OF_64_BITS):08x}") if asked.holdout < 1 else "'g'"
-        cases.append(
-            f"WHEN substr(md5({_literal(dialect, asked.sync + ':')} || row_key), 1, 8) < {bound} THEN 'held_out'"
-        )
+        bound = literal(dialect, f"{int(asked.holdout * _OF_64_BITS):08x}") if asked.holdout < 1 else "'g'"
+        place = _md5(dialect, f"{literal(dialect, asked.sync + ':')} || row_key")
+        cases.append(f"WHEN substr({place}, 1, 8) < {bound} THEN 'held_out'")
     cases.append(f"WHEN size > {asked.max_row_bytes} THEN 'too_large'")
     return f"CASE {' '.join(cases)} ELSE '' END"
 
@@ -97,10 +97,10 @@ def work(dialect: Dialect, asked: Asked, *, refresh_before: str | None) -> str:
 
     `refresh_before`: the literal of a time; rows confirmed before it are sent again.
     """
+    name = f"{literal(dialect, asked.run)} || '.' || coalesce(c.row_hash, '-') || '.' || coalesce(c.row_key, l.row_key)"
     version = (
-        f"CASE WHEN l.state = 'retry' AND l.pending_hash = c.row_hash AND l.op <> 'remove' THEN l.version ELSE "
-        f"md5({_literal(dialect, asked.run)} || '.' || coalesce(c.row_hash, '-') || '.' || "
-        "coalesce(c.row_key, l.row_key)) END"
+        "CASE WHEN l.state = 'retry' AND l.pending_hash = c.row_hash AND l.op <> 'remove' THEN l.version "
+        f"ELSE {_md5(dialect, name)} END"
     )
     values = "".join(f", c.{each}" for each in _values(asked))
     return f"""
@@ -129,7 +129,7 @@ def _sent(dialect: Dialect, asked: Asked, refresh_before: str | None) -> str:
     if refresh_before:
         known.append(f"(l.state = 'confirmed' AND l.sent_at < {refresh_before})")
     if asked.retry:
-        code = _literal(dialect, asked.retry)
+        code = literal(dialect, asked.retry)
         known.append(f"(l.state IN ('rejected', 'dead', 'unknown') AND (l.code = {code} OR l.state = {code}))")
     if asked.resync:
         known.append("l.state = 'confirmed'")
@@ -142,7 +142,7 @@ def _left(dialect: Dialect, asked: Asked) -> str:
         return "1 = 0"
     again = ""
     if asked.retry:
-        code = _literal(dialect, asked.retry)
+        code = literal(dialect, asked.retry)
         again = f" OR l.code = {code} OR l.state = {code}"
     return f"""l.idents IS NOT NULL AND l.state <> 'sent'
     AND NOT (l.op = 'remove' AND l.state IN ('rejected', 'dead', 'unknown') AND NOT (1 = 0{again}))
@@ -207,8 +207,8 @@ def _values(asked: Asked) -> list[str]:
     return [f"c{place}" for place in range(len(asked.columns))]
 
 
-def _literal(_: Dialect, text: str) -> str:
-    return literal(text)
+def _md5(dialect: Dialect, value: str) -> str:
+    return dialect.md5.format(value=value)
 
 
 def _text(dialect: Dialect, value: str) -> str:

@@ -18,7 +18,7 @@ from loader.delivery.client import Client
 from loader.delivery.exchange import Exchange, Patience
 from loader.delivery.pace import Pace
 from loader.errors import ConfigError
-from loader.load.edges import warehouse
+from loader.load.edges import connected, warehouse
 
 Tool = Destination[Record]
 
@@ -32,18 +32,17 @@ class Door:
     def __init__(self, config: Config) -> None:
         self._config, self._open = config, ExitStack()
         self._warehouse: list[Warehouse] = []  # none or one
+        self._prepared = False
 
     @contextmanager
     def session(self) -> Iterator[Session]:
         """Yield a transaction; the warehouse stays open after it, until `close`."""
-        with self.warehouse().session() as inside:
-            yield inside
-
-    def warehouse(self) -> Warehouse:
-        """Return the warehouse, open."""
         if not self._warehouse:
-            self._warehouse.append(self._open.enter_context(warehouse(self._config)))
-        return self._warehouse[0]
+            opened = connected(self._config) if self._prepared else warehouse(self._config)
+            self._warehouse.append(self._open.enter_context(opened))
+            self._prepared = True  # the tables of the ledger are there from now on
+        with self._warehouse[0].session() as inside:
+            yield inside
 
     def close(self) -> None:
         """Let others in. Twice is fine."""

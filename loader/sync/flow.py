@@ -59,7 +59,7 @@ def sync(
             return results
         with edges.door.session() as inside:
             progress.step(f"{name}: planning", total=None, unit="rows")
-            plan = frozen(inside, edges.door.warehouse().dialect, edges, Wanted(resync, retry))
+            plan = frozen(inside, edges, Wanted(resync, retry))
             line = ledger.run(inside, plan.run_id)
         assert line is not None, "the run was written just now"
         for note in plan.notes:
@@ -78,7 +78,7 @@ def dry_run(config: Config, name: str, *, resync: bool, retry: str | None, full:
     with leased(edges, progress):
         with edges.door.session() as inside:
             progress.step(f"{name}: planning", total=None, unit="rows")
-            plan: Frozen = frozen(inside, edges.door.warehouse().dialect, edges, Wanted(resync, retry))
+            plan: Frozen = frozen(inside, edges, Wanted(resync, retry))
         return told(edges, plan, full=full, progress=progress)
 
 

@@ -11,6 +11,7 @@ from loader.core.audience import Member, Op, Refused
 from loader.core.batches import packed
 from loader.core.dialect import Dialect, literal
 from loader.core.mapping import encoded, identifiers, mapped, removal
+from loader.core.types import ColumnType
 from loader.core.warehouse import Row, Session
 from loader.ledger import syncs as ledger
 from loader.sync.audience import audience, suppressed
@@ -50,11 +51,12 @@ def table(run_id: str) -> str:
     return f"loader.sync_plan_{run_id}"
 
 
-def frozen(session: Session, dialect: Dialect, edges: Edges, wanted: Wanted) -> Frozen:
+def frozen(session: Session, edges: Edges, wanted: Wanted) -> Frozen:
     """Plan a run and freeze the plan; plans that were made before and not run are dropped.
 
     Raises ConfigError for an audience that may not be run, WarehouseError for one that cannot.
     """
+    dialect = session.dialect
     for old in ledger.runs(session, sync=edges.name, states=("planned", "needs_approval")):
         ledger.move(session, old.run_id, "superseded")
         session.execute(f"DROP TABLE IF EXISTS {table(old.run_id)}")
@@ -64,7 +66,7 @@ def frozen(session: Session, dialect: Dialect, edges: Edges, wanted: Wanted) -> 
         session.execute(f"DROP TABLE IF EXISTS {each}")
     session.execute(diff.current(dialect, asked))
     session.execute(diff.twice())
-    session.execute(diff.work(dialect, asked, refresh_before=_refresh(edges, now)), [edges.name])
+    session.execute(diff.work(dialect, asked, refresh_before=_refresh(dialect, edges, now)), [edges.name])
     session.execute(diff.plan(asked, table(run_id)), [edges.name])
     invalid = _invalid(session)
     counts, why = _counts(session, edges, run_id, invalid)
@@ -98,10 +100,11 @@ def _asked(dialect: Dialect, edges: Edges, wanted: Wanted, run_id: str) -> diff.
     )
 
 
-def _refresh(edges: Edges, now: datetime) -> str | None:
+def _refresh(dialect: Dialect, edges: Edges, now: datetime) -> str | None:
     if not edges.sync.refresh_days:
         return None
-    return f"TIMESTAMPTZ {literal(str(now - timedelta(days=edges.sync.refresh_days)))}"
+    text = literal(dialect, str(now - timedelta(days=edges.sync.refresh_days)))
+    return dialect.timestamp.format(text=text)
 
 
 def _invalid(session: Session) -> dict[str, int]:
@@ -156,15 +159,16 @@ def _judged(session: Session, edges: Edges, counts: Mapping[str, int]) -> tuple[
 
 def _log_invalid(session: Session, edges: Edges, run_id: str, now: datetime) -> None:
     names = "run_id, sync, row_key, op, state, code, message, seq, entry, attempts, logged_at"
-    head = f"INSERT INTO loader.sync_rows ({names})"
-    where = [run_id, edges.name]
+    text = f"CAST(? AS {session.dialect.types[ColumnType.STRING]})"
+    head, where = f"INSERT INTO loader.sync_rows ({names}) SELECT {text}, {text}", [run_id, edges.name]
+    times = session.dialect.text.format(value="times")
     session.execute(
-        f"{head} SELECT CAST(? AS VARCHAR), CAST(? AS VARCHAR), row_key, 'none', 'invalid', 'duplicate_key', "
-        f"CAST(times AS VARCHAR) || ' rows have this key', 0, 0, 0, ? FROM {diff.TWICE} LIMIT {_MAX_LOGGED}",
+        f"{head}, row_key, 'none', 'invalid', 'duplicate_key', "
+        f"{times} || ' rows have this key', 0, 0, 0, ? FROM {diff.TWICE} LIMIT {_MAX_LOGGED}",
         [*where, now],
     )
     session.execute(
-        f"{head} SELECT CAST(? AS VARCHAR), CAST(? AS VARCHAR), row_key, 'none', 'invalid', state, "
+        f"{head}, row_key, 'none', 'invalid', state, "
         f"'', 0, 0, 0, ? FROM {diff.CURRENT} WHERE state IN ('null_key', 'too_large') LIMIT {_MAX_LOGGED}",
         [*where, now],
     )
