@@ -72,7 +72,7 @@ def _rows(catalog: Catalog, dataset: str, view: str) -> pa.Table:
             "ordinal_position": place,
             "data_type": kind(column),
             "is_nullable": "NO" if column.get("mode") == "REQUIRED" else "YES",
-            "is_partitioning_column": ("NO", "YES")[column["name"] == each.get("timePartitioning", {}).get("field")],
+            "is_partitioning_column": ("NO", "YES")[column["name"] == _partition_column(each)],
             "description": column.get("description"),
         }
         for name, each in tables.items()
@@ -87,6 +87,11 @@ def _table(rows: list[dict[str, Any]], names: tuple[str, ...]) -> pa.Table:
     return pa.Table.from_pylist(
         rows, pa.schema([(name, pa.int64() if name in numbers else pa.string()) for name in names])
     )
+
+
+def _partition_column(resource: dict[str, Any]) -> str | None:
+    found: str | None = resource.get("timePartitioning", {}).get("field")
+    return found
 
 
 def _type(resource: dict[str, Any]) -> str:
@@ -132,8 +137,8 @@ def scanned(catalog: Catalog, statement: exp.Expr, name: Name) -> int:
     bounds = _bounds(statement, name, column) if column else []
     if column and not bounds and resource.get("requirePartitionFilter"):
         raise invalid(
-            f"Cannot query over table '{name[0]}.{name[1]}' without a filter over column(s) '{column}' that can be used "
-            "for partition elimination"
+            f"Cannot query over table '{name[0]}.{name[1]}' without a filter over column(s) '{column}' that can be "
+            "used for partition elimination"
         )
     where = f" WHERE {' AND '.join(bounds)}" if bounds else ""
     found = catalog.root.execute(f"SELECT count(*) FROM {named(name)}{where}").fetchall()  # one row

@@ -32,14 +32,7 @@ def load(engine: Engine, config: dict[str, Any], data: bytes | None, storage: st
     name, day = _destination(config["destinationTable"])
     engine.catalog.dataset(name[0])
     files = [data] if data is not None else list(_objects(config.get("sourceUris", []), storage))
-    rows, read = _read(files, config)
-    given = config.get("schema", {}).get("fields")
-    if given:
-        check_read(read, given)
-    wanted = given or read
-    flexible = config.get("columnNameCharacterMap") == "V2"
-    check_names(read, flexible=flexible)
-    check_names(wanted, flexible=flexible)
+    rows, wanted = _agreed(files, config)
     disposition = config.get("writeDisposition", "WRITE_APPEND")
     if disposition not in _DISPOSITIONS:
         raise refused(f"Invalid value for writeDisposition: {disposition}")
@@ -58,6 +51,19 @@ def load(engine: Engine, config: dict[str, Any], data: bytes | None, storage: st
         "outputBytes": rows.nbytes,
     }
     return {key: str(value) for key, value in {**counts, "badRecords": 0}.items()}
+
+
+def _agreed(files: list[bytes], config: dict[str, Any]) -> tuple[pa.Table, list[Field]]:
+    """Return the files' rows, and the fields that the job asks for."""
+    rows, read = _read(files, config)
+    given = config.get("schema", {}).get("fields")
+    if given:
+        check_read(read, given)
+    wanted = given or read
+    flexible = config.get("columnNameCharacterMap") == "V2"
+    check_names(read, flexible=flexible)
+    check_names(wanted, flexible=flexible)
+    return rows, wanted
 
 
 def copy(engine: Engine, config: dict[str, Any]) -> dict[str, Any]:
@@ -161,18 +167,21 @@ def _prepared(
     if disposition == "WRITE_EMPTY" and catalog.rows(name):
         raise refused(f"Already Exists: Table {where}", reason="duplicate")
     if disposition == "WRITE_TRUNCATE" and not day:
-        kept = {
-            key: catalog.tables[name][key]
-            for key in ("timePartitioning", "clustering", "expirationTime", "labels", "description")
-            if key in catalog.tables[name]
-        }
-        catalog.drop(name)
-        catalog.create(name, wanted, **kept)
+        _replace(engine, name, wanted)
         return
     add, relax = "ALLOW_FIELD_ADDITION" in options, "ALLOW_FIELD_RELAXATION" in options
     fields = evolved(catalog.fields(name), wanted, where, add=add, relax=relax, partial=True)
     if fields != catalog.fields(name):
         catalog.apply(name, fields)
+
+
+def _replace(engine: Engine, name: Name, wanted: list[Field]) -> None:
+    """Make a table anew, with other fields and the same layout."""
+    catalog = engine.catalog
+    kept = ("timePartitioning", "clustering", "expirationTime", "labels", "description")
+    how = {key: catalog.tables[name][key] for key in kept if key in catalog.tables[name]}
+    catalog.drop(name)
+    catalog.create(name, wanted, **how)
 
 
 def _check_same_layout(resource: dict[str, Any], layout: dict[str, Any]) -> None:

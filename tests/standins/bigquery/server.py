@@ -36,12 +36,8 @@ class Service:
                 403, "accessDenied", f"Access Denied: Project {path[place + 1]}: no permission, or no project"
             )
         match (method, path[place + 2 :]):
-            case ("POST", ["datasets"]):
-                return self.catalog.create_dataset(body["datasetReference"]["datasetId"], body)
-            case ("GET", ["datasets", dataset]):
-                return self.catalog.dataset(dataset)
-            case ("DELETE", ["datasets", dataset]):
-                return self.catalog.drop_dataset(dataset, contents=query.get("deleteContents") == "true")
+            case (_, ["datasets", *dataset]) if len(dataset) < 2:
+                return self._datasets(method, dataset, query, body)
             case (_, ["datasets", dataset, "tables", *table]):
                 return self._tables(method, dataset, table, query, body, match)
             case ("POST", ["jobs"]):
@@ -60,6 +56,16 @@ class Service:
                 start = int(query.get("pageToken") or query.get("startIndex") or 0)
                 return self._results(job_id, start, int(query.get("maxResults", _PAGE_ROWS)))
         raise refused(f"Not found: {method} {'/'.join(path)}", reason="notFound")
+
+    def _datasets(self, method: str, rest: list[str], query: Query, body: Any) -> Any:
+        match (method, rest):
+            case ("POST", []):
+                return self.catalog.create_dataset(body["datasetReference"]["datasetId"], body)
+            case ("GET", [dataset]):
+                return self.catalog.dataset(dataset)
+            case ("DELETE", [dataset]):
+                return self.catalog.drop_dataset(dataset, contents=query.get("deleteContents") == "true")
+        raise refused("Not found: no such call", reason="notFound")
 
     def _tables(self, method: str, dataset: str, rest: list[str], query: Query, body: Any, match: str | None) -> Any:
         match (method, rest):
@@ -129,72 +135,79 @@ def _page(rows: list[tuple[Any, ...]], start: int, limit: int) -> dict[str, Any]
 
 def handler(service: Service) -> type[BaseHTTPRequestHandler]:
     """Return the class that answers a connection's requests for a service."""
+    return type("Bound", (Handler,), {"service": service})
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = 1 << 16  # header and body in one packet, or each request takes 45 ms
-        disable_nagle_algorithm = True
 
-        def handle_one_request(self) -> None:
-            self.raw_requestline = self.rfile.readline(65537)
-            if not self.raw_requestline or not self.parse_request():
-                self.close_connection = True
-                return
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if self.headers.get("Content-Encoding") == "gzip":
-                body = gzip.decompress(body)
-            service.requests.append(f"{self.command} {self.path}")
-            try:
-                with service.jobs.engine.turn:
-                    status, answer, more = service.faults.around(f"{self.command} {self.path}", body, self._call(body))
-            except LostError:
-                self.close_connection = True
-                return
-            except RefusalError as error:
-                status, answer, more = error.status, error.body(), {}
-            except Exception as error:  # a defect of this server: the client must not try again, as it does after a 500
-                told = f"the stand-in cannot do this: {type(error).__name__}: {error}\n{traceback.format_exc()[-900:]}"
-                status, answer, more = 400, RefusalError(400, "standin", told).body(), {}
-            self._send(status, answer, more)
+class Handler(BaseHTTPRequestHandler):
+    """Answers one connection's requests."""
 
-        def _call(self, body: bytes) -> Callable[[], tuple[int, Any, dict[str, str]]]:
-            url = urlsplit(self.path)
-            query = dict(parse_qsl(url.query))
-            path = [unquote(each) for each in url.path.strip("/").split("/")]
-            if path[0] in ("upload", "resumable"):
-                return lambda: self._upload(query, body)
-            match = self.headers.get("If-Match")
-            return lambda: (200, service.answer(self.command, path, query, json.loads(body) if body else {}, match), {})
+    service: Service
+    protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # header and body in one packet, or each request takes 45 ms
+    disable_nagle_algorithm = True
 
-        def _upload(self, query: Query, body: bytes) -> tuple[int, Any, dict[str, str]]:
-            """Take a file in one piece, or in pieces; the last one starts the job."""
-            if "upload_id" not in query and query.get("uploadType") == "resumable":
-                key = uuid.uuid4().hex
-                service.uploads[key] = (json.loads(body), bytearray())
-                where = f"http://{self.headers['Host']}{urlsplit(self.path).path}?uploadType=resumable&upload_id={key}"
-                return 200, {}, {"Location": where}
-            if "upload_id" not in query:
-                boundary = re.search(r'boundary="?([^";]+)', self.headers["Content-Type"])
-                pieces = body.split(b"--" + boundary[1].encode())[1:3] if boundary else []
-                config, data = (re.split(rb"\r?\n\r?\n", each, maxsplit=1)[1] for each in pieces)
-                return 200, service.jobs.submit(json.loads(config), data.removesuffix(b"\n").removesuffix(b"\r")), {}
-            config, held = service.uploads[query["upload_id"]]
-            sent = re.match(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)", self.headers.get("Content-Range", ""))
-            if sent and sent[1] is not None:
-                del held[int(sent[1]) :]
-                held += body
-            if sent and (sent[3] == "*" or len(held) < int(sent[3])):
-                return 308, None, {"Range": f"bytes=0-{len(held) - 1}"} if held else {}
-            del service.uploads[query["upload_id"]]
-            return 200, service.jobs.submit(config, bytes(held)), {}
+    def handle_one_request(self) -> None:
+        self.raw_requestline = self.rfile.readline(65537)
+        if not self.raw_requestline or not self.parse_request():
+            self.close_connection = True
+            return
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+        self.service.requests.append(f"{self.command} {self.path}")
+        try:
+            with self.service.jobs.engine.turn:
+                status, answer, more = self.service.faults.around(f"{self.command} {self.path}", body, self._call(body))
+        except LostError:
+            self.close_connection = True
+            return
+        except RefusalError as error:
+            status, answer, more = error.status, error.body(), {}
+        except Exception as error:  # a defect of this server: the client must not try again, as it does after a 500
+            told = f"the stand-in cannot do this: {type(error).__name__}: {error}\n{traceback.format_exc()[-900:]}"
+            status, answer, more = 400, RefusalError(400, "standin", told).body(), {}
+        self._send(status, answer, more)
 
-        def _send(self, status: int, answer: Any, more: dict[str, str]) -> None:
-            body = b"" if answer is None else json.dumps(answer).encode()
-            self.send_response_only(204 if status == 200 and answer is None else status)
-            for key, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **more}.items():
-                self.send_header(key, value)
-            self.end_headers()
-            self.wfile.write(body)
-            self.wfile.flush()
+    def _call(self, body: bytes) -> Callable[[], tuple[int, Any, dict[str, str]]]:
+        url = urlsplit(self.path)
+        query = dict(parse_qsl(url.query))
+        path = [unquote(each) for each in url.path.strip("/").split("/")]
+        if path[0] in ("upload", "resumable"):
+            return lambda: self._upload(query, body)
+        match = self.headers.get("If-Match")
+        return lambda: (
+            200,
+            self.service.answer(self.command, path, query, json.loads(body) if body else {}, match),
+            {},
+        )
 
-    return Handler
+    def _upload(self, query: Query, body: bytes) -> tuple[int, Any, dict[str, str]]:
+        """Take a file in one piece, or in pieces; the last one starts the job."""
+        if "upload_id" not in query and query.get("uploadType") == "resumable":
+            key = uuid.uuid4().hex
+            self.service.uploads[key] = (json.loads(body), bytearray())
+            where = f"http://{self.headers['Host']}{urlsplit(self.path).path}?uploadType=resumable&upload_id={key}"
+            return 200, {}, {"Location": where}
+        if "upload_id" not in query:
+            boundary = re.search(r'boundary="?([^";]+)', self.headers["Content-Type"])
+            pieces = body.split(b"--" + boundary[1].encode())[1:3] if boundary else []
+            config, data = (re.split(rb"\r?\n\r?\n", each, maxsplit=1)[1] for each in pieces)
+            return 200, self.service.jobs.submit(json.loads(config), data.removesuffix(b"\n").removesuffix(b"\r")), {}
+        config, held = self.service.uploads[query["upload_id"]]
+        sent = re.match(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)", self.headers.get("Content-Range", ""))
+        if sent and sent[1] is not None:
+            del held[int(sent[1]) :]
+            held += body
+        if sent and (sent[3] == "*" or len(held) < int(sent[3])):
+            return 308, None, {"Range": f"bytes=0-{len(held) - 1}"} if held else {}
+        del self.service.uploads[query["upload_id"]]
+        return 200, self.service.jobs.submit(config, bytes(held)), {}
+
+    def _send(self, status: int, answer: Any, more: dict[str, str]) -> None:
+        body = b"" if answer is None else json.dumps(answer).encode()
+        self.send_response_only(204 if status == 200 and answer is None else status)
+        for key, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **more}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        self.wfile.write(body)
+        self.wfile.flush()
