@@ -41,10 +41,6 @@ class Secret:
         if not written.startswith(_ENVIRONMENT):
             return cls(written)
         name = written.removeprefix(_ENVIRONMENT)
-        try:
-            found = environment[name]
-        except KeyError:
-            found = ""
-        if not found:
+        if not environment.get(name):
             raise ValueError(f"the environment variable {name!r} is not set; export it, then run again")
-        return cls(found)
+        return cls(environment[name])

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from loader.load.checkup import doctor
     from loader.load.flow import load
     from loader.load.mending import abandon, replay_quarantine
+    from loader.load.outstanding import waiting
     from loader.load.planning import plan
     from loader.load.retyping import retype
     from loader.load.stages import accept_damaged, convert, merge, partition_facts
     from loader.load.state import status, tables
-    from loader.load.waiting import waiting
 
 _HOMES = {
     **dict.fromkeys(("quarantine", "quarantine_text", "rejects"), "bad_input"),
@@ -28,7 +28,7 @@ _HOMES = {
     "retype": "retyping",
     **dict.fromkeys(("accept_damaged", "convert", "merge", "partition_facts"), "stages"),
     **dict.fromkeys(("status", "tables"), "state"),
-    "waiting": "waiting",
+    "waiting": "outstanding",
 }
 
 __all__ = [

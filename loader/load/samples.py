@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 
 from loader.core.compression import unpacked
 from loader.core.objects import load_bytes
-from loader.core.report import ROW
 from loader.core.places import place
+from loader.core.report import ROW
 from loader.core.spec import CALLS
 from loader.errors import CorruptFileError, StorageError
 from loader.load.bad_input import numbered
