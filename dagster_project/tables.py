@@ -5,7 +5,7 @@ lineage, comes from the list in staging when definitions are loaded next: no war
 there are no such assets until the next load.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -14,7 +14,6 @@ from dagster_project.resources import Loader
 from loader.config import Config
 from loader.core.results import Stage, TableFacts
 from loader.core.spec import CALLS, PROFILES
-from loader.load import listed_tables
 
 REPORTED = 300  # tables per run: an event in Dagster's log costs more than merging a small table
 _CALLS = {call.table: name for name, call in CALLS.items() if call.table}
@@ -22,9 +21,10 @@ _EACH = {"users": "user, with the newest value of each trait", "accounts": "grou
 _TRACKS = "One row per track event, whatever its name, with the columns that all have."
 
 
-def table_specs(config: Config) -> list[dg.AssetSpec]:
-    """Return the known tables of all sources. Reads the lists in staging, and nothing else."""
-    return [_spec(config, source, table) for source in config.sources for table in listed_tables(config, source)]
+def table_specs(config: Config, tables: Mapping[str, Iterable[str]]) -> list[dg.AssetSpec]:
+    """Return the tables, by source, as assets that only loads materialize; `tracks` always: models need it."""
+    known = {source: dict.fromkeys((*names, "tracks")) for source, names in tables.items()}
+    return [_spec(config, source, table) for source, names in known.items() for table in names]
 
 
 def report_tables(context: dg.AssetExecutionContext, loader: Loader, source: str, stages: Sequence[Stage]) -> None:

@@ -1,0 +1,71 @@
+"""What happens by the clock: a catch-up after the sensor, checks of the warehouse, and pruning."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import dagster as dg
+
+from dagster_project.partitions import key_of
+from loader.config import Config
+from loader.core.partitions import STEPS, truncated
+
+CATCH_UP, CHECK, PRUNE = "7 * * * *", "37 5 * * *", "17 4 * * *"
+BACK = {"hour": 24, "day": 3}  # partitions that the catch-up takes
+
+
+def schedules(
+    config: Config, jobs: list[dg.JobDefinition], asked: list[dg.AssetChecksDefinition]
+) -> list[dg.ScheduleDefinition]:
+    """Return the schedules, on in a new instance if the settings say so; `asked` are checks that ask the warehouse."""
+    on = dg.DefaultScheduleStatus.RUNNING if config.dagster.automation else dg.DefaultScheduleStatus.STOPPED
+    (prune,) = [job for job in jobs if job.name == "prune"]
+    checks = dg.define_asset_job(
+        "check_warehouse",
+        selection=dg.AssetSelection.checks(*(key for check in asked for key in check.check_keys)),
+        executor_def=dg.in_process_executor,
+        description="Run the checks that ask the warehouse.",
+    )
+    return [
+        _catch_up(config, on),
+        dg.ScheduleDefinition(job=checks, cron_schedule=CHECK, default_status=on),
+        dg.ScheduleDefinition(
+            job=prune,
+            cron_schedule=PRUNE,
+            default_status=on,
+            run_config={"ops": {"delete_old": {"config": {"dry_run": False}}}},
+        ),
+    ]
+
+
+def _catch_up(config: Config, on: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
+    keys = [dg.AssetKey([source, half]) for source in config.sources for half in ("events", "loads")]
+
+    @dg.schedule(
+        name="catch_up",
+        cron_schedule=CATCH_UP,
+        target=dg.AssetSelection.assets(*keys),
+        default_status=on,
+        description="Loads what the sensor missed, and marks hours without files as done.",
+    )
+    def catch_up(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
+        return list(_requests(config, context.scheduled_execution_time))
+
+    return catch_up
+
+
+def _requests(config: Config, now: datetime) -> Iterator[dg.RunRequest]:
+    """Yield a run over the last complete partitions, for all sources that have such."""
+    for step, back in BACK.items():
+        sources = [name for name, source in config.sources.items() if source.partition == step]
+        ended = truncated(now, step) - STEPS[step]
+        if sources:
+            yield dg.RunRequest(
+                run_key=f"{step} {ended:%Y-%m-%dT%H}",
+                asset_selection=[dg.AssetKey([source, half]) for source in sources for half in ("events", "loads")],
+                tags={
+                    "dagster/asset_partition_range_start": key_of(ended - (back - 1) * STEPS[step], step),
+                    "dagster/asset_partition_range_end": key_of(ended, step),
+                    "loader/kind": "catch_up",
+                    "sources": ", ".join(sources),
+                },
+            )
