@@ -137,7 +137,7 @@ def test_every_command_is_in_the_table() -> None:
 def test_the_commands_and_options_named_exist() -> None:
     assert set(re.findall(r"`loader (\w+)", README)) <= set(commands())
     known = {option for each in commands().values() for option in each._option_string_actions}
-    assert set(re.findall(r"`(?:loader [^`]*)?(--[a-z]+)", README)) <= known
+    assert set(re.findall(r"`(?:loader [^`]*)?(--[a-z-]+)", README)) <= known
 
 
 def commands() -> dict[str, argparse.ArgumentParser]:

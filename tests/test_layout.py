@@ -14,12 +14,14 @@ LOADER = ROOT / "loader"
 LEVEL = {
     "errors": 0,
     "core": 1,
-    **dict.fromkeys(("config", "destinations"), 2),
-    **dict.fromkeys(("storage", "warehouses", "delivery", "ledger", "rehearsal"), 3),
-    **dict.fromkeys(("load", "sync"), 4),
-    "commands": 5,
-    "cli": 6,
-    "__main__": 7,
+    "destinations": 2,
+    "config": 3,  # knows the settings that destinations declare
+    **dict.fromkeys(("storage", "warehouses", "delivery", "ledger", "rehearsal"), 4),
+    "load": 5,
+    "sync": 6,  # opens the warehouse as a load does
+    "commands": 7,
+    "cli": 8,
+    "__main__": 9,
 }
 PURE_FOLDERS = ("core", "destinations")
 EFFECTS = {

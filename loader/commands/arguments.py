@@ -39,6 +39,14 @@ class Arguments(Namespace):
     load_id: str
     to: str | None
     first: datetime
+    names: list[str]
+    name: str
+    words: list[str]
+    dry_run: bool
+    full: bool
+    resync: bool
+    approve: str | None
+    retry: str | None
     duplicates: float
     dirty: float
     conflicts: float

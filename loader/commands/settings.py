@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from loader.config import Config
 
 
-def settings(arguments: Arguments) -> "Config":
-    """Read the settings file. Raises ConfigError."""
+def settings(arguments: Arguments, *, absent: str | None = None) -> "Config":
+    """Read the settings file. `absent` stands for secrets that are not in the environment. Raises ConfigError."""
     from loader.config import load_config
 
-    return load_config(arguments.config)
+    return load_config(arguments.config, absent=absent)
 
 
 def chosen(config: "Config", names: Sequence[str]) -> tuple[str, ...]:
@@ -40,3 +40,7 @@ def secrets(config: "Config") -> Iterator[str]:
         for secret in (access.access_key_id, access.secret_access_key, access.session_token) if access else ():
             if secret is not None:
                 yield secret.reveal()
+    if config.destinations:
+        from loader.config.syncs import secrets as of_destinations
+
+        yield from of_destinations(config.destinations.values())

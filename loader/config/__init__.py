@@ -2,6 +2,7 @@
 
 import os
 import tomllib
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,7 +11,7 @@ from msgspec.structs import replace
 
 from loader.config.checks import check_access, check_dagster, check_source, check_url
 from loader.config.reading import Place, nearest, record, table
-from loader.config.records import Access, Config, Dagster, Load, Selection, Source, Staging
+from loader.config.records import Access, Config, Dagster, Endpoint, Load, Selection, Source, Staging, Sync
 from loader.config.starter import STARTER
 from loader.config.values import Duration, Size
 from loader.config.warehouses import FILES, IN_MEMORY, KINDS, DuckDB, Warehouse
@@ -24,12 +25,14 @@ __all__ = [
     "Dagster",
     "DuckDB",
     "Duration",
+    "Endpoint",
     "Load",
     "Secret",
     "Selection",
     "Size",
     "Source",
     "Staging",
+    "Sync",
     "Warehouse",
     "load_config",
     "parse",
@@ -37,15 +40,19 @@ __all__ = [
 P = TypeVar("P", Source, Staging)
 
 
-def load_config(path: Path) -> Config:
-    """Read loader.toml; folders and the warehouse file become absolute paths. Raises ConfigError."""
+def load_config(path: Path, *, absent: str | None = None) -> Config:
+    """Read loader.toml; folders and the warehouse file become absolute paths. Raises ConfigError.
+
+    `absent` stands for secrets that are not in the environment; without it they are an error.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise ConfigError(f"{path} does not exist; write one with `loader init`, or name another") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read as UTF-8 text: {error}") from error
-    return _anchored(parse(text, where=str(path), environment=os.environ), Path(os.path.abspath(path.parent)))
+    environment = os.environ if absent is None else defaultdict(lambda: absent, os.environ)
+    return _anchored(parse(text, where=str(path), environment=environment), Path(os.path.abspath(path.parent)))
 
 
 def parse(text: str, *, where: str, environment: Mapping[str, str]) -> Config:
@@ -58,7 +65,8 @@ def parse(text: str, *, where: str, environment: Mapping[str, str]) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{where}: this is not TOML: {error}") from error
     place = Place(where, (), environment)
-    tables = table(written, place, ("warehouse", "staging", "load", "sources", "dagster"))
+    tables = table(written, place, ("warehouse", "staging", "load", "sources", "dagster", "destinations", "syncs"))
+    destinations, syncs = _reverse(tables, place)
     config = Config(
         base=Path(),
         warehouse=_warehouse(tables.get("warehouse", {}), place.inside("warehouse")),
@@ -66,7 +74,14 @@ def parse(text: str, *, where: str, environment: Mapping[str, str]) -> Config:
         load=record(tables.get("load", {}), Load, place.inside("load")),
         sources=_sources(tables.get("sources", {}), place.inside("sources")),
         dagster=record(tables.get("dagster", {}), Dagster, place.inside("dagster")),
+        destinations=destinations,
+        syncs=syncs,
     )
+    _check(config, place)
+    return config
+
+
+def _check(config: Config, place: Place) -> None:
     check_dagster(config.dagster, place.inside("dagster"))
     check_url(config.staging.url, place.inside("staging"))
     check_access(config.staging.access, config.staging.url, place.inside("staging"))
@@ -76,7 +91,15 @@ def parse(text: str, *, where: str, environment: Mapping[str, str]) -> Config:
         raise place.inside("load").error(
             "lease_ttl", "is 0s, so a load would lose its lease at once; write a longer one"
         )
-    return config
+
+
+def _reverse(tables: Mapping[str, Any], place: Place) -> tuple[dict[str, Endpoint], dict[str, Sync]]:
+    if not tables.get("destinations") and not tables.get("syncs"):
+        return {}, {}
+    from loader.config.syncs import endpoints, syncs  # slow to import, so only where it is used
+
+    found = endpoints(tables.get("destinations", {}), place.inside("destinations"))
+    return found, syncs(tables.get("syncs", {}), place.inside("syncs"), found)
 
 
 def _warehouse(written: Any, place: Place) -> Warehouse:
@@ -109,6 +132,7 @@ def _anchored(config: Config, base: Path) -> Config:
         staging=_anchored_place(config.staging, base),
         sources={name: _anchored_place(source, base) for name, source in config.sources.items()},
         dagster=replace(config.dagster, snapshot=config.dagster.snapshot and _absolute(config.dagster.snapshot, base)),
+        syncs={name: _anchored_sync(sync, base) for name, sync in config.syncs.items()},
     )
 
 
@@ -125,3 +149,8 @@ def _anchored_url(url: str, base: Path) -> str:
 
 def _absolute(path: str, base: Path) -> str:
     return os.path.abspath(base / Path(path).expanduser())
+
+
+def _anchored_sync(sync: Sync, base: Path) -> Sync:
+    files = {name: getattr(sync, name) for name in ("audience", "suppress", "manifest")}
+    return replace(sync, **{name: _absolute(path, base) for name, path in files.items() if path is not None})

@@ -3,14 +3,18 @@
 The names are those of the file. `loader.config` reads them; nothing else makes one from text.
 """
 
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from msgspec import Meta
+from msgspec import Meta, field
 
-from loader.config.values import Duration, Size
+from loader.config.values import Duration, Share, Size
 from loader.config.warehouses import Warehouse
 from loader.core.settings import Record, Secret
+
+if TYPE_CHECKING:
+    from loader.core.destination import Destination
 
 
 class Access(Record, frozen=True):
@@ -86,6 +90,59 @@ class Dagster(Record, frozen=True):
     snapshot: str | None = None  # a copy of the DuckDB file, for readers; made absolute by load_config
 
 
+class Guard(Record, frozen=True):
+    """What a run may not do unless a person approves it."""
+
+    max_removals: Share = Share(0.2)  # of those that the tool has
+    free_removals: Annotated[int, Meta(ge=0)] = 10  # so many are always allowed
+    allow_empty: bool = False  # an audience of nobody
+
+
+class Sync(Record, frozen=True):
+    """One audience kept equal in one tool. One of `audience`, `table` and `dbt` says where it comes from."""
+
+    key: str  # the column that names a row: never null, never twice
+    destination: str
+    mode: Literal["insert", "update", "upsert", "mirror", "audience"]
+    fields: dict[str, str]  # the tool's field → a column
+    audience: str | None = None  # a file of SQL: one query
+    table: str | None = None  # schema.table
+    dbt: str | None = None  # the name of a model
+    manifest: str = "target/manifest.json"  # of dbt
+    prehashed: tuple[str, ...] = ()  # fields whose columns hold SHA-256 already
+    first_sync: Literal["send_all", "baseline_only"] = "send_all"
+    guard: Guard = Guard()
+    refresh_days: Annotated[int, Meta(ge=0, le=3650)] = 0  # 0: what has not changed is not sent again
+    suppress: str | None = None  # a file of SQL whose first column is keys: never sent
+    holdout: Share = Share(0)  # of the keys, always the same ones: never sent
+    max_attempts: Annotated[int, Meta(ge=1)] = 10  # after which a row that keeps failing is dead
+    job_wait: Duration = Duration(minutes=10)  # for a tool's job to end, before the next run asks again
+
+
+class Common(Record, frozen=True):
+    """What every destination has besides its own settings."""
+
+    kind: str
+    private: bool = False  # may be at an address that is not on the public internet
+    timeout: Duration = Duration(seconds=30)
+    patience: Duration = Duration(minutes=3)  # for one request, with all its attempts
+    max_rows: Annotated[int, Meta(ge=1)] | None = None  # in a request, where the tool takes fewer than its page says
+    concurrency: Annotated[int, Meta(ge=1, le=64)] | None = None
+
+
+class Endpoint(Record, frozen=True):
+    """A destination: what every one has, and its own settings, of the kind that its file declares."""
+
+    common: Common
+    own: Any
+
+    @property
+    def destination(self) -> "Destination[Any]":
+        """What its file declares."""
+        found: Destination[Any] = import_module(f"loader.destinations.{self.common.kind}").DESTINATION
+        return found
+
+
 class Config(Record, frozen=True):
     """All settings. `base` is the folder of loader.toml, which relative paths are relative to."""
 
@@ -95,3 +152,5 @@ class Config(Record, frozen=True):
     load: Load
     sources: dict[str, Source]
     dagster: Dagster = Dagster()
+    destinations: dict[str, Endpoint] = field(default_factory=dict)
+    syncs: dict[str, Sync] = field(default_factory=dict)

@@ -31,3 +31,15 @@ class Size(int):
         if parts is None or not int(parts[1]):
             raise ValueError(f'{written!r} is no size; write a number of bytes above zero like "64KB", "8MB" or "1GB"')
         return cls(int(parts[1]) * _BYTES[parts[2]])
+
+
+class Share(float):
+    """A part of a whole, between 0 and 1; in the file a percentage: `5%` or `0.5%`."""
+
+    @classmethod
+    def read(cls, written: object) -> Self:
+        """Return the share written. Raises ValueError."""
+        parts = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,6})?) ?%", written) if isinstance(written, str) else None
+        if parts is None or float(parts[1]) > 100:
+            raise ValueError(f'{written!r} is no share; write a percentage like "5%"')
+        return cls(float(parts[1]) / 100)

@@ -83,6 +83,7 @@ class Failed:
     key: str
     code: str
     message: str = ""
+    whole: bool = False  # the batch failed, which says nothing about the row: not for destinations to set
 
 
 @dataclass(frozen=True, slots=True)

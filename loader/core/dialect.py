@@ -49,6 +49,7 @@ class Dialect:
         "replace(strftime(CAST({value} AT TIME ZONE 'UTC' AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%fZ'), '.000000Z', 'Z')"
     )
     text_as_json: str = "to_json({value})"  # a json string of a text
+    md5: str = "md5({value})"  # of a text, in small hex
     parsed_json: str = "CAST({value} AS JSON)"  # of JSON text
     bytewise: str = "{value}"  # a text that is ordered by its bytes, whatever the database's collation
     shift_right: str = "{value} >> {bits}"

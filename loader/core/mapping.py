@@ -29,9 +29,7 @@ def mapped(
     `fields`: field → column. Raises MappingError for a field that the tool does not have, and for a map without any
     identifier or without a field that it requires.
     """
-    prehashed = set(prehashed)
-    chosen = [field_of(destination, name) for name in fields]
-    _check(destination, fields, prehashed)
+    chosen, prehashed = checked(destination, fields, prehashed), set(prehashed)
     makers = [
         (each.name, columns.index(fields[each.name]), _maker(each, prehashed=each.name in prehashed)) for each in chosen
     ]
@@ -51,6 +49,21 @@ def mapped(
         return found
 
     return map_row
+
+
+def checked(destination: Destination[Any], fields: Mapping[str, str], prehashed: Iterable[str]) -> list[Field]:
+    """Return the tool's fields of a map, in order. Raises MappingError where the map can send nothing."""
+    chosen, hashed = [field_of(destination, name) for name in fields], set(prehashed)
+    if destination.identity and not set(destination.identity) & fields.keys():
+        raise MappingError(f"{destination.title} knows people by {' or '.join(destination.identity)}; map one of them")
+    for each in destination.fields:
+        if each.required and each.name not in fields:
+            raise MappingError(f"{destination.title} requires {each.name!r}; map a column to it")
+        if each.name in hashed and not each.hashed:
+            raise MappingError(f"{each.name!r} is not hashed by {destination.title}; take it out of `prehashed`")
+    for name in hashed - fields.keys():
+        raise MappingError(f"{name!r} is in `prehashed` but not in `fields`")
+    return chosen
 
 
 def encoded(destination: Destination[Any], settings: Any, member: Member) -> Member | Refused:
@@ -78,18 +91,6 @@ def field_of(destination: Destination[Any], name: str) -> Field:
         known = ", ".join(each.name for each in destination.fields)
         raise MappingError(f"{destination.title} has no field {name!r}; it has {known}")
     return replace(destination.extra, name=name)
-
-
-def _check(destination: Destination[Any], fields: Mapping[str, str], prehashed: set[str]) -> None:
-    if destination.identity and not set(destination.identity) & fields.keys():
-        raise MappingError(f"{destination.title} knows people by {' or '.join(destination.identity)}; map one of them")
-    for each in destination.fields:
-        if each.required and each.name not in fields:
-            raise MappingError(f"{destination.title} requires {each.name!r}; map a column to it")
-        if each.name in prehashed and not each.hashed:
-            raise MappingError(f"{each.name!r} is not hashed by {destination.title}; take it out of `prehashed`")
-    for name in prehashed - fields.keys():
-        raise MappingError(f"{name!r} is in `prehashed` but not in `fields`")
 
 
 def _maker(field: Field, *, prehashed: bool) -> Callable[[Any], Any]:

@@ -41,6 +41,10 @@ class Secret:
         if not written.startswith(_ENVIRONMENT):
             return cls(written)
         name = written.removeprefix(_ENVIRONMENT)
-        if not environment.get(name):
+        try:
+            found = environment[name]
+        except KeyError:
+            found = ""
+        if not found:
             raise ValueError(f"the environment variable {name!r} is not set; export it, then run again")
-        return cls(environment[name])
+        return cls(found)

@@ -39,7 +39,7 @@ class Client:
 
     def __init__(self, *, private: bool, timeout_seconds: float) -> None:
         self._private, self._timeout_seconds = private, timeout_seconds
-        self._context = ssl.create_default_context()
+        self._contexts: list[ssl.SSLContext] = []  # none or one: reading the certificates takes a while
         self._connections: defaultdict[int, dict[_Place, http.client.HTTPConnection]] = defaultdict(dict)
 
     def send(self, request: Request, headers: Mapping[str, str]) -> Response:
@@ -85,7 +85,7 @@ class Client:
             plain = socket.create_connection((str(chosen[4][0]), port), timeout=_CONNECT_SECONDS)
             plain.settimeout(self._timeout_seconds)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock = self._context.wrap_socket(plain, server_hostname=host) if scheme == "https" else plain
+            sock = self._trusting().wrap_socket(plain, server_hostname=host) if scheme == "https" else plain
         except ssl.SSLCertVerificationError as error:
             raise DestinationError(f"{host}: its certificate is not to be trusted: {error.verify_message}") from error
         except OSError as error:
@@ -93,6 +93,11 @@ class Client:
         connection = http.client.HTTPConnection(host, port)
         connection.sock = sock
         return connection
+
+    def _trusting(self) -> ssl.SSLContext:
+        if not self._contexts:
+            self._contexts.append(ssl.create_default_context())
+        return self._contexts[0]
 
 
 def _stale(sock: socket.socket) -> bool:

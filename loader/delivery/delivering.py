@@ -120,5 +120,6 @@ def _halves(members: Sequence[Member]) -> list[Sequence[Member]]:
 
 
 def _undone(destination: Destination[Any], batch: Batch, code: str, message: str, *, done: bool) -> list[Outcome]:
-    kind = Unknown if done and destination.resend is Resend.UNSAFE else Failed
-    return [kind(member.key, code, message) for member in batch.members]
+    if done and destination.resend is Resend.UNSAFE:
+        return [Unknown(member.key, code, message) for member in batch.members]
+    return [Failed(member.key, code, message, whole=True) for member in batch.members]

@@ -10,6 +10,7 @@ from loader.core.report import Found
 from loader.core.schema import AddColumn, Column, Columns
 from loader.core.types import ColumnType
 from loader.core.warehouse import Warehouse
+from loader.ledger.sync_tables import SYNC_TABLES
 
 SCHEMA = "loader"
 _TEXT, _INTEGER, _TIME = Column(ColumnType.STRING), Column(ColumnType.INTEGER), Column(ColumnType.TIMESTAMP)
@@ -66,6 +67,7 @@ TABLES: Mapping[str, Columns] = {
     },
     # Who works on a source.
     "leases": {**dict.fromkeys(("source", "holder", "token"), _TEXT), "acquired_at": _TIME, "expires_at": _TIME},
+    **SYNC_TABLES,
 }
 
 

@@ -1,0 +1,126 @@
+"""What a sync touches: its settings, its tool, the warehouse. Opened from the configuration, in one place."""
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from loader.config import Config, Endpoint, Secret, Sync
+from loader.core.audience import Mode
+from loader.core.destination import Destination, Limits
+from loader.core.settings import Record
+from loader.core.warehouse import Session, Warehouse
+from loader.delivery.client import Client
+from loader.delivery.exchange import Exchange, Patience
+from loader.delivery.pace import Pace
+from loader.errors import ConfigError
+from loader.load.edges import connected, warehouse
+
+Tool = Destination[Record]
+
+
+class Door:
+    """The warehouse, opened when it is needed and closed before anything slow: DuckDB lets one process in.
+
+    Only one thread uses it.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config, self._open = config, ExitStack()
+        self._warehouse: list[Warehouse] = []  # none or one
+        self._prepared = False
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Yield a transaction; the warehouse stays open after it, until `close`."""
+        if not self._warehouse:
+            opened = connected(self._config) if self._prepared else warehouse(self._config)
+            self._warehouse.append(self._open.enter_context(opened))
+            self._prepared = True  # the tables of the ledger are there from now on
+        with self._warehouse[0].session() as inside:
+            yield inside
+
+    def close(self) -> None:
+        """Let others in. Twice is fine."""
+        self._warehouse.clear()
+        self._open.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """One sync of one configuration."""
+
+    config: Config
+    name: str
+    sync: Sync
+    endpoint: Endpoint
+    tool: Tool
+    door: Door
+
+    @property
+    def mode(self) -> Mode:
+        return Mode(self.sync.mode)
+
+    @property
+    def limits(self) -> Limits:
+        """The tool's limits, where the settings say so narrower ones."""
+        limits, common = self.tool.limits, self.endpoint.common
+        return replace(
+            limits,
+            rows=min(limits.rows, common.max_rows or limits.rows),
+            concurrency=min(limits.concurrency, common.concurrency or limits.concurrency),
+        )
+
+    @property
+    def columns(self) -> list[str]:
+        """The mapped columns, each once."""
+        return list(dict.fromkeys(self.sync.fields.values()))
+
+    @property
+    def identity(self) -> list[str]:
+        """The columns of identifiers."""
+        return [self.sync.fields[name] for name in self.tool.identity if name in self.sync.fields]
+
+    @property
+    def mapping(self) -> str:
+        """A hash of all that decides how a row is sent, besides the row. No setting of the destination is in it."""
+        sync, kind = self.sync, self.endpoint.common.kind
+        text = msgspec.json.encode([kind, sync.mode, sorted(sync.fields.items()), sorted(sync.prehashed)])
+        return hashlib.sha256(text).hexdigest()[:16]
+
+
+def open_edges(config: Config, name: str) -> Edges:
+    """Return the edges of a sync. Makes no connection."""
+    sync = config.syncs.get(name)
+    if sync is None:
+        known = ", ".join(sorted(config.syncs)) or "none"
+        raise ConfigError(f"there is no sync {name!r} in the configuration; known are: {known}")
+    endpoint = config.destinations[sync.destination]
+    return Edges(config, name, sync, endpoint, endpoint.destination, Door(config))
+
+
+@contextmanager
+def exchange(endpoint: Endpoint) -> Iterator[Exchange]:
+    """Yield a conversation with a destination, not yet logged in."""
+    common, tool = endpoint.common, endpoint.destination
+    client = Client(private=common.private, timeout_seconds=common.timeout.total_seconds())
+    patience = Patience(seconds=common.patience.total_seconds())
+    pace = Pace(_pace_file(endpoint), tool.limits.rates)
+    try:
+        yield Exchange(tool, endpoint.own, client.send, pace, patience)
+    finally:
+        client.close()
+
+
+def _pace_file(endpoint: Endpoint) -> Path:
+    """Return the file of an account's pace: the same for all processes of this user that speak to it."""
+    own = endpoint.own
+    values = [getattr(own, name) for name in own.__struct_fields__]
+    secrets = [value.reveal() for value in values if isinstance(value, Secret)]
+    account = secrets or [str(value) for value in values]
+    digest = hashlib.sha256("\0".join([endpoint.common.kind, *account]).encode()).hexdigest()[:32]
+    return Path(tempfile.gettempdir()) / f"warehouse-loader-{Path.home().name}" / digest
