@@ -38,7 +38,6 @@ class Postgres(Record, frozen=True, kw_only=True):
     password: Secret | None = None
     sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
     root_certificate_file: str | None = None
-    threads: Threads = 4  # sessions at once
 
 
 class Redshift(Record, frozen=True, kw_only=True):
