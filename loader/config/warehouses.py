@@ -59,7 +59,8 @@ class BigQuery(Record, frozen=True, kw_only=True):
     project: str
     location: str = "US"
     credentials_file: str | None = None  # of a service account; None: application default credentials
-    threads: Threads = 4  # jobs at once
+    threads: Threads = 8  # load jobs at once
+    endpoint: str | None = None  # of a server for tests that speaks the same API, and knows nobody
 
 
 class Snowflake(Record, frozen=True, kw_only=True):
