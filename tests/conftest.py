@@ -1,11 +1,12 @@
 """Fixtures for all tests; helpers are modules beside the tests that use them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from flow import harness
 from hypothesis import HealthCheck, settings
+from standins import snowflake
 
 from loader.config import Config
 
@@ -15,6 +16,14 @@ _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 settings.register_profile("default", deadline=None, suppress_health_check=_SLOW, derandomize=True)
 settings.register_profile("search", deadline=None, suppress_health_check=_SLOW)
 settings.load_profile("default")
+
+
+@pytest.fixture(scope="session")
+def snowflake_account() -> Iterator[snowflake.Account]:
+    """The stand-in for Snowflake; each test asks it for a database of its own."""
+    with snowflake.serve() as account:
+        yield account
+        account.fail()
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.request import Request, urlopen
+from uuid import uuid4
 
 from standins.snowflake.environment import ensured
 
@@ -42,10 +43,22 @@ class Account:
     user: str
     password: str
     oauth_token: str
+    s3: dict[str, str]
+
+    def run(self, *statements: str) -> None:
+        """Run statements as somebody who may do everything."""
+        for sql in statements:
+            self._ask("run", {"sql": sql})
 
     def fail(self, *faults: dict[str, Any]) -> None:
         """Let these faults strike, instead of any before; see `service.faults`."""
         self._ask("faults", list(faults))
+
+    def database(self) -> str:
+        """Make a database, and return its name."""
+        name = f"D{uuid4().hex[:12]}".upper()
+        self.run(f"CREATE DATABASE {name}")
+        return name
 
     def statements(self) -> list[tuple[str, str]]:
         """Return query tag and SQL of every statement so far."""
@@ -67,6 +80,7 @@ def serve(
     *, public_key: str = "", databases: Sequence[str] = ("ANALYTICS",), s3: dict[str, str] | None = None
 ) -> Iterator[Account]:
     """Yield a Snowflake with empty databases; it ends with the block, or with this process."""
+    os.environ["SNOWFLAKE_DISABLE_PLATFORM_DETECTION"] = "true"  # the connector asks the cloud's metadata otherwise
     account = {"name": "LOADER", "password": "a password", "public_key": public_key, "oauth_token": "a token"}
     with TemporaryDirectory(prefix="snowflake-") as home:
         told = {"user": account, "databases": list(databases), "home": str(Path(home).resolve()), "s3": s3 or {}}
@@ -81,7 +95,7 @@ def serve(
                 process.stdin.write(json.dumps(told) + "\n")
                 process.stdin.flush()
                 port = int(process.stdout.readline())
-                yield Account(port, account["name"], account["password"], account["oauth_token"])
+                yield Account(port, account["name"], account["password"], account["oauth_token"], s3 or {})
             finally:
                 process.stdin.close()
                 process.wait(timeout=30)

@@ -7,7 +7,6 @@
 """
 
 import re
-from collections.abc import Sequence
 
 import duckdb
 import sqlglot
@@ -26,21 +25,27 @@ _RETYPE = re.compile(
 _TYPES = {"VARCHAR": "VARCHAR", "TEXT": "VARCHAR", "STRING": "VARCHAR"}
 
 
-def check_merge(engine: duckdb.DuckDBPyConnection, sql: str, values: Sequence[object]) -> None:
-    """Raise if a row of the target would be changed for more than one of the source."""
-    merge = sqlglot.parse_one(sql, read="snowflake")
-    if not isinstance(merge, exp.Merge) or not any(
-        when.args.get("matched") for when in merge.args["whens"].expressions
-    ):
-        return
-    target, using, condition = merge.this, merge.args["using"], merge.args["on"]
-    name = target.alias_or_name
-    twice = (
-        f"SELECT 1 FROM {target.sql(dialect='duckdb')} JOIN {using.sql(dialect='duckdb')} "
-        f"ON {condition.sql(dialect='duckdb')} GROUP BY {name}.rowid HAVING count(*) > 1 LIMIT 1"
-    )
-    if engine.execute(twice, list(values)[: twice.count("?")]).fetchone():
-        raise RefusedError(100090, "42P18", "Duplicate row detected during DML action")
+def merge(engine: duckdb.DuckDBPyConnection, sql: str, values: list[object]) -> dict[str, int]:
+    """Run a MERGE; return how many rows it inserted, updated and deleted, of what it can do.
+
+    By the engine's own MERGE: fakesnow's makes tables, which the engine allows in no transaction.
+    """
+    parsed = sqlglot.parse_one(sql, read="snowflake")
+    if not isinstance(parsed, exp.Merge):
+        raise RefusedError(1003, "42000", "SQL compilation error: syntax error in MERGE.")
+    target, using, condition = (parsed.args[part].sql(dialect="duckdb") for part in ("this", "using", "on"))
+    whens = parsed.args["whens"].expressions
+    if any(when.args.get("matched") for when in whens):
+        twice = (
+            f"SELECT 1 FROM {target} JOIN {using} ON {condition} "
+            f"GROUP BY {parsed.this.alias_or_name}.rowid HAVING count(*) > 1 LIMIT 1"
+        )
+        if engine.execute(twice, values[: twice.count("?")]).fetchone():
+            raise RefusedError(100090, "42P18", "Duplicate row detected during DML action")
+    done = engine.execute(f"{parsed.sql(dialect='duckdb')} RETURNING merge_action", values).fetchall()
+    kinds = {"INSERT": "inserted", "UPDATE": "updated", "DELETE": "deleted"}
+    possible = [word for word, kind in kinds.items() if any(kind[:6].upper() in when.sql().upper() for when in whens)]
+    return {f"number of rows {kinds[word]}": sum(row[0] == word for row in done) for word in possible}
 
 
 def check_alter(engine: duckdb.DuckDBPyConnection, sql: str, database: str | None, schema: str | None) -> None:

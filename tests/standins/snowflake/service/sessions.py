@@ -14,7 +14,7 @@ import duckdb
 import snowflake.connector.errors as errors
 from fakesnow.dialect import parse_one
 from fakesnow.instance import FakeSnow
-from fakesnow.statement_type import COPY, statement_type_id
+from fakesnow.statement_type import COPY, MERGE, statement_type_id
 
 from standins.snowflake.service import answers, changes, copying, names, rules
 from standins.snowflake.service.answers import Json
@@ -157,7 +157,8 @@ class Session:
             self._service.locks.take(names.full(written, self._fake.database, self._fake.schema), self)
         self._begin()
         if verb == "merge":
-            changes.check_merge(self._engine, sql, values)
+            counts = changes.merge(self._engine, sql, values)
+            return answers.rows(dict.fromkeys(counts, "fixed"), [tuple(counts.values())], kind=MERGE)
         return self._run(sql, values)
 
     def _run(self, sql: str, values: list[Any]) -> Json:

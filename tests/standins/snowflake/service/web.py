@@ -112,6 +112,9 @@ class Handler(BaseHTTPRequestHandler):
             case "faults":
                 self.world.faults.replace(body)
                 return {}
+            case "run":
+                Session(service, None, None).run(body["sql"], [], upload=self._upload)
+                return {}
             case "statements":
                 return {"statements": service.statements}
             case _:
