@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 from loader.core.results import Progress
@@ -14,6 +15,7 @@ from loader.core.warehouse import Session, Warehouse
 from loader.errors import LeaseError, LoaderError
 from loader.ledger import leases
 from loader.load.edges import Edges, warehouse
+from loader.load.retrying import retried
 
 T = TypeVar("T")
 _RENEWALS = 3  # per time to live
@@ -81,12 +83,11 @@ def leased_to(edges: Edges, progress: Progress, begin: Begin[T]) -> Iterator[tup
 
 def _acquired(edges: Edges, lease: Lease, progress: Progress, begin: Begin[T]) -> T:
     deadline = time.monotonic() + edges.config.load.lock_wait.total_seconds()
-    ttl, told = edges.config.load.lease_ttl, False
+    told = False
     while True:
-        with warehouse(edges.config, staging=edges.staging) as opened, opened.session() as session:
-            holder = leases.acquire(session, edges.source, lease.token, now=datetime.now(UTC), ttl=ttl)
-            if holder is None:
-                return begin(opened, session, lease)
+        holder, begun = retried(partial(_asked, edges, lease, begin))  # twice is fine: the token is the same
+        if holder is None:
+            return begun[0]
         if time.monotonic() > deadline:
             raise LeaseError(
                 f"source {edges.source!r} is being loaded by {holder}; wait for it, or end it: "
@@ -96,6 +97,14 @@ def _acquired(edges: Edges, lease: Lease, progress: Progress, begin: Begin[T]) -
             progress.note(f"{edges.source}: waiting for {holder}")
             told = True
         time.sleep(_POLL_SECONDS)
+
+
+def _asked(edges: Edges, lease: Lease, begin: Begin[T]) -> tuple[str | None, list[T]]:
+    """Return who holds the source, or None and what `begin` returned."""
+    ttl = edges.config.load.lease_ttl
+    with warehouse(edges.config, staging=edges.staging) as opened, opened.session() as session:
+        holder = leases.acquire(session, edges.source, lease.token, now=datetime.now(UTC), ttl=ttl)
+        return holder, [begin(opened, session, lease)] if holder is None else []
 
 
 def _keep(edges: Edges, lease: Lease, stopped: threading.Event) -> None:
