@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from loader.config.values import Size
+from loader.config.values import Duration, Size
 from loader.core.settings import Record, Secret
 
 IN_MEMORY = ":memory:"  # a DuckDB path
@@ -38,6 +38,7 @@ class Postgres(Record, frozen=True, kw_only=True):
     password: Secret | None = None
     sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
     root_certificate_file: str | None = None
+    threads: Threads = 4  # sessions at once
 
 
 class Redshift(Record, frozen=True, kw_only=True):
@@ -59,22 +60,27 @@ class BigQuery(Record, frozen=True, kw_only=True):
     project: str
     location: str = "US"
     credentials_file: str | None = None  # of a service account; None: application default credentials
-    threads: Threads = 8  # load jobs at once
-    endpoint: str | None = None  # of a server for tests that speaks the same API, and knows nobody
+    threads: Threads = 4  # jobs at once
 
 
 class Snowflake(Record, frozen=True, kw_only=True):
-    """A Snowflake database."""
+    """A Snowflake database. One of password, private_key_file and oauth_token says who we are."""
 
     kind: Literal["snowflake"] = "snowflake"
-    account: str
+    account: str  # ORGANISATION-ACCOUNT
     user: str
     database: str
-    warehouse: str
-    role: str | None = None
+    warehouse: str  # Snowflake's word for the machines that run statements
+    role: str | None = None  # None: the user's own
     password: Secret | None = None
     private_key_file: str | None = None
     private_key_passphrase: Secret | None = None
+    oauth_token: Secret | None = None
+    stage: str | None = None  # an external stage, DATABASE.SCHEMA.NAME, whose url is that of [staging]; None: PUT
+    query_tag: str = "loader"
+    timeout: Duration = Duration(minutes=2)  # of a log-in
+    attempts: Annotated[int, Meta(ge=1, le=20)] = 6  # at a request whose answer does not come
+    endpoint: str | None = None  # of a private link
     threads: Threads = 4  # sessions at once
 
 
