@@ -38,7 +38,6 @@ class Postgres(Record, frozen=True, kw_only=True):
     password: Secret | None = None
     sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
     root_certificate_file: str | None = None
-    threads: Threads = 4  # sessions at once
 
 
 class Redshift(Record, frozen=True, kw_only=True):
@@ -60,7 +59,8 @@ class BigQuery(Record, frozen=True, kw_only=True):
     project: str
     location: str = "US"
     credentials_file: str | None = None  # of a service account; None: application default credentials
-    threads: Threads = 4  # jobs at once
+    threads: Threads = 8  # load jobs at once
+    endpoint: str | None = None  # of a server for tests that speaks the same API, and knows nobody
 
 
 class Snowflake(Record, frozen=True, kw_only=True):

@@ -56,13 +56,21 @@ def statements(dialect: Dialect, schema: str, change: Change) -> tuple[str, ...]
     """Return the statements that make a change."""
     match change:
         case CreateTable(table, columns):
-            return (create_table(dialect, schema, table, columns),)
+            return (create_table(dialect, schema, table, columns), *_indexes(dialect, schema, table, columns))
         case AddColumn(table, _, _):
             return (add_columns(dialect, schema, table, [change]),)
         case WidenColumn(table, column, old, new):
             return widen(dialect, (schema, table, column), old, new)
         case _:
             assert_never(change)
+
+
+def _indexes(dialect: Dialect, schema: str, table: str, columns: Columns) -> Iterator[str]:
+    """Yield the statements that index a table of events."""
+    if table not in PROFILES and {"id", "received_at"} <= columns.keys():
+        for number, each in enumerate(dialect.indexes):
+            # Tables and indexes share their names; no table has a `#` in its.
+            yield each.format(name=quoted(dialect, f"{table}#{number}"), table=quoted(dialect, schema, table))
 
 
 def add_columns(dialect: Dialect, schema: str, table: str, columns: Sequence[AddColumn]) -> str:

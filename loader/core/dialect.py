@@ -63,6 +63,7 @@ class Dialect:
     widen: tuple[str, ...] = ("ALTER TABLE {table} ALTER COLUMN {column} TYPE {type} USING {value}",)
     widen_in_place: Mapping[Pair, tuple[str, ...]] = field(default_factory=dict)  # other statements for some pairs
     layout: Layout = Layout()
+    indexes: tuple[str, ...] = ()  # after a new table of events; {name} is a name for it
     comment_table: str = ""  # "COMMENT ON TABLE {table} IS {text}"; empty: comments are not kept
     comment_column: str = ""
     lock: tuple[str, ...] = ()  # first in a transaction, they let only one at a time ask for a lease

@@ -150,7 +150,7 @@ def _left(dialect: Dialect, asked: Asked) -> str:
     AND l.row_key NOT IN (SELECT row_key FROM {CURRENT} WHERE state = 'too_large' AND row_key IS NOT NULL)"""
 
 
-def plan(asked: Asked, table: str) -> str:
+def plan(dialect: Dialect, asked: Asked, table: str) -> str:
     """Return the statement that freezes the work, removals first. `?` is the sync.
 
     Whose identifier has changed is first removed under the old one (`replace`). Nobody is removed under an identifier
@@ -159,12 +159,14 @@ def plan(asked: Asked, table: str) -> str:
     values = _values(asked)
     replaced = "op = 'change' AND idents IS NOT NULL AND ident_source <> old_source"
     removed = "op = 'remove'" + (f" OR ({replaced})" if asked.mode in REMOVING and asked.identity else "")
-    names = ", ".join(["row_key", "why", "row_hash", "ident_source", "version", "attempts", "idents", "remote_id"])
+    names = ", ".join(["row_key", "why", "row_hash", "ident_source", "attempts", "idents", "remote_id"])
+    old = _md5(dialect, "version || '.old'")  # the two halves of a replacement are two things to say
     return f"""
 CREATE TABLE {table} AS
 SELECT row_number() OVER (ORDER BY phase, row_key) AS seq, *
 FROM (
-  SELECT 0 AS phase, {names}, CASE op WHEN 'remove' THEN op ELSE 'replace' END AS op,
+  SELECT 0 AS phase, {names}, CASE op WHEN 'remove' THEN version ELSE {old} END AS version,
+    CASE op WHEN 'remove' THEN op ELSE 'replace' END AS op,
     CASE WHEN w.ident_hash IS NULL THEN 0 WHEN s.ident_hash IS NOT NULL THEN 1
       WHEN row_number() OVER (PARTITION BY w.ident_hash ORDER BY row_key) > 1 THEN 1 ELSE 0 END AS shared,
     {", ".join(values)}
@@ -175,7 +177,7 @@ FROM (
   ) AS s ON s.ident_hash = w.ident_hash
   WHERE {removed}
   UNION ALL
-  SELECT 1 AS phase, {names}, op, 0 AS shared, {", ".join(values)}
+  SELECT 1 AS phase, {names}, version, op, 0 AS shared, {", ".join(values)}
   FROM {WORK} WHERE op <> 'remove'
 ) AS ordered"""
 

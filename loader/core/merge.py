@@ -98,7 +98,7 @@ def insert(dialect: Dialect, target: Target, staged: Sequence[Staged], *, withou
 def missing(dialect: Dialect, target: Target, table: str, staged: Sequence[Staged]) -> str:
     """Return the query that finds a row if someone in the staged rows is not in `users` or `accounts`."""
     ours, people = quoted(dialect, target.schema, table), _people(PROFILES[table][1], staged)
-    return f"SELECT 1 FROM ({people}) AS people WHERE id NOT IN (SELECT id FROM {ours} AS t) LIMIT 1"
+    return f"SELECT 1 FROM ({people}) AS people LEFT JOIN {ours} AS t ON t.id = people.id WHERE t.id IS NULL LIMIT 1"
 
 
 def _people(key: str, staged: Sequence[Staged]) -> str:

@@ -5,6 +5,7 @@ import socket
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from loader.core.dialect import literal
 from loader.core.warehouse import Session
 
 
@@ -19,7 +20,7 @@ def acquire(session: Session, source: str, token: str, *, now: datetime, ttl: ti
     `token` is the caller's own. A holder on this host that is no longer alive holds nothing.
     """
     for sql in session.dialect.lock:
-        session.execute(sql)
+        session.execute(sql.format(source=literal(session.dialect, source)))
     found = session.execute("SELECT holder, token, expires_at FROM loader.leases WHERE source = ?", [source])
     if found:
         other, theirs, expires_at = found[0]

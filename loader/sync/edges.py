@@ -2,23 +2,26 @@
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
-from loader.config import Config, Endpoint, Secret, Sync
+from loader.config import Access, Config, Endpoint, Secret, Sync
 from loader.core.audience import Mode
 from loader.core.destination import Destination, Limits
+from loader.core.http import Request, Response
 from loader.core.settings import Record
 from loader.core.warehouse import Session, Warehouse
-from loader.delivery.client import Client
-from loader.delivery.exchange import Exchange, Patience
+from loader.delivery.client import Client, ConnectionFailedError
+from loader.delivery.exchange import Exchange, Patience, Send
 from loader.delivery.pace import Pace
-from loader.errors import ConfigError
+from loader.errors import AccessError, ConfigError, StorageError
 from loader.load.edges import connected, warehouse
+from loader.storage import connect, prepare
 
 Tool = Destination[Record]
 
@@ -111,9 +114,31 @@ def exchange(endpoint: Endpoint) -> Iterator[Exchange]:
     patience = Patience(seconds=common.patience.total_seconds())
     pace = Pace(_pace_file(endpoint), tool.limits.rates)
     try:
-        yield Exchange(tool, endpoint.own, client.send, pace, patience)
+        yield Exchange(tool, endpoint.own, sender(endpoint.own, client), pace, patience)
     finally:
         client.close()
+
+
+def sender(own: Record, client: Client) -> Send:
+    """Return what sends requests: over HTTP, or into the folder or bucket that the settings' `url` names."""
+    url = str(getattr(own, "url", "")).rstrip("/")
+    if urlsplit(url).scheme in ("http", "https") or not hasattr(own, "path_style"):
+        return client.send
+    names = [name for name in Access.__struct_fields__ if hasattr(own, name)]
+    given = {name: getattr(own, name) for name in names if getattr(own, name) is not None}
+    store = connect(url, access=Access(**given) if given else None, base=Path())
+    prepare(store)
+
+    def write(request: Request, _: Mapping[str, str]) -> Response:
+        try:
+            store.write(request.url.removeprefix(f"{url}/"), request.body)
+        except AccessError as error:
+            return Response(403, {}, msgspec.json.encode({"message": str(error)}))
+        except StorageError as error:
+            raise ConnectionFailedError(str(error), sent=True) from error
+        return Response(200, {}, b"")
+
+    return write
 
 
 def _pace_file(endpoint: Endpoint) -> Path:

@@ -22,6 +22,7 @@ from loader.delivery.delivering import Budget, complete, delivered
 from loader.delivery.exchange import Exchange, Patience
 from loader.delivery.pace import Pace
 from loader.rehearsal.serving import Server, served
+from loader.sync.edges import sender
 
 CASES = Path(__file__).parents[1] / "cases" / "destinations"
 SLUGS = tuple(sorted(module.name for module in iter_modules(destinations.__path__)))
@@ -66,10 +67,13 @@ def case(slug: str) -> Case:
 
 
 def _filled(value: Any, number: int) -> Any:
-    """Return the value with `{n}` as the number, and `sha256:text` as the hash of the text."""
+    """Return the value with `{n}` as the number, and `sha256:text` as the hash of the text.
+
+    `{long}` and `{megabyte}` are 300 and a million letters.
+    """
     match value:
         case str():
-            text = value.replace("{n}", str(number))
+            text = value.replace("{n}", str(number)).replace("{long}", "l" * 300).replace("{megabyte}", "m" * 10**6)
             return sha256(text.removeprefix("sha256:").encode()).hexdigest() if text.startswith("sha256:") else text
         case dict():
             return {_filled(name, number): _filled(each, number) for name, each in value.items()}
@@ -150,7 +154,7 @@ def conversation(slug: str, tmp_path: Path, **changes: Any) -> Iterator[Conversa
         settings = record(written, found.destination.settings, Place("case", (slug,), {}))
         client = Client(private=True, timeout_seconds=5)
         pace = Pace(tmp_path / "pace", ())
-        exchange = Exchange(found.destination, settings, client.send, pace, _QUICK)
+        exchange = Exchange(found.destination, settings, sender(settings, client), pace, _QUICK)
         try:
             yield Conversation(found, server, settings, exchange)
         finally:

@@ -29,6 +29,8 @@ DIALECTS: list[Dialect] = [
 
 CHANGES: tuple[Change, ...] = (
     CreateTable("every_type", {kind.value: Column(kind) for kind in ColumnType}, {}),
+    CreateTable("pages", {"id": Column(ColumnType.STRING), "received_at": Column(ColumnType.TIMESTAMP)}, {}),
+    CreateTable("users", {"id": Column(ColumnType.STRING), "received_at": Column(ColumnType.TIMESTAMP)}, {}),
     CreateTable("order", {"select": Column(ColumnType.STRING), 'a"quote': Column(ColumnType.INTEGER, big=True)}, {}),
     AddColumn("order_completed", "coupon", ColumnType.STRING, Found()),
     AddColumn("order_completed", "items", ColumnType.JSON, Found()),

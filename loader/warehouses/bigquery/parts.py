@@ -1,0 +1,86 @@
+"""Parts → one Parquet file with all columns of a staging table, in names and types that BigQuery takes.
+
+A load job takes a file's columns as they are: all files must have the same ones in the same order, a name has only
+letters, digits and `_`, and nothing is cast (cloud.google.com/bigquery/docs/loading-data-cloud-storage-parquet, read
+2026-11). Parts lack columns that their shard did not see, and have names with `#`. So they are written again, in pieces
+of bounded bytes; that costs a tenth of shredding them.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from loader.core.timestamps import MICROSECONDS
+from loader.core.types import ColumnType
+
+_ROWS_AT_ONCE = 16_384
+_GROUP_BYTES = 32 << 20  # of a row group, in memory; BigQuery reads groups of 16 MiB and more best
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
+_ARROW = {
+    ColumnType.BOOLEAN: pa.bool_(),
+    ColumnType.INTEGER: pa.int64(),
+    ColumnType.DOUBLE: pa.float64(),
+    ColumnType.TIMESTAMP: MICROSECONDS,
+    ColumnType.STRING: pa.string(),
+    ColumnType.JSON: pa.string(),
+}
+
+
+def stored_names(columns: Iterable[str]) -> dict[str, str]:
+    """Return column → its name in a staging table; all that need no other keep theirs.
+
+    >>> stored_names(["#row", "total", "2nd_item"])
+    {'#row': 'c_0', 'total': 'total', '2nd_item': 'c_2'}
+    """
+    names = list(columns)
+    taken = set(names)
+    for underscores in count(1):
+        made = {
+            name: name if _PLAIN.fullmatch(name) else f"c{'_' * underscores}{place}" for place, name in enumerate(names)
+        }
+        if not taken & (set(made.values()) - taken.intersection(name for name in names if made[name] == name)):
+            return made
+    raise AssertionError("unreachable: there is always another name")
+
+
+def rewritten(paths: Sequence[Path], columns: Mapping[str, ColumnType], target: Path) -> int:
+    """Write the parts as one file with these columns, in order; return the rows. A column that a part lacks is null."""
+    names = stored_names(columns)
+    schema = pa.schema([(names[name], _ARROW[kind]) for name, kind in columns.items()])
+    rows = 0
+    with pq.ParquetWriter(target, schema, compression="zstd", compression_level=1, use_dictionary=False) as writer:
+        for group in _groups(paths, columns, schema):
+            rows += group.num_rows
+            writer.write_table(group)
+    return rows
+
+
+def _groups(paths: Sequence[Path], columns: Mapping[str, ColumnType], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Yield the rows of the parts in tables of bounded bytes."""
+    held: list[pa.RecordBatch] = []
+    size = 0
+    for path in paths:
+        with pq.ParquetFile(path) as part:
+            there = set(part.schema_arrow.names)
+            chosen = [name for name in columns if name in there]
+            for batch in part.iter_batches(_ROWS_AT_ONCE, columns=chosen):
+                held.append(_whole(batch, columns, schema))
+                size += held[-1].nbytes
+                if size > _GROUP_BYTES:
+                    yield pa.Table.from_batches(held, schema)
+                    held, size = [], 0
+    if held:
+        yield pa.Table.from_batches(held, schema)
+
+
+def _whole(batch: pa.RecordBatch, columns: Mapping[str, ColumnType], schema: pa.Schema) -> pa.RecordBatch:
+    there = dict(zip(batch.schema.names, batch.columns, strict=True))
+    arrays = [
+        there[name].cast(field.type) if name in there else pa.nulls(batch.num_rows, field.type)
+        for name, field in zip(columns, schema, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
