@@ -39,7 +39,8 @@ class Project:
     case: Case
     server: Server
     folder: Path
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)  # of the sync
+    tool: dict[str, Any] = field(default_factory=dict)  # of the destination
 
     def text(self) -> str:
         """Return loader.toml."""
@@ -56,11 +57,16 @@ class Project:
             "job_wait": "20s",
             **self.settings,
         }
+        sync = {name: value for name, value in sync.items() if value is not None}
         common = {"kind": self.case.slug, "private": True, "max_rows": 3, "patience": "5s", "timeout": "10s"}
         where = {"path": str(self.folder / "warehouse.duckdb")}
         return "\n".join(
             f"[{name}]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in each.items())
-            for name, each in (("warehouse", where), ("destinations.tool", {**common, **own}), ("syncs.vip", sync))
+            for name, each in (
+                ("warehouse", where),
+                ("destinations.tool", {**common, **own, **self.tool}),
+                ("syncs.vip", sync),
+            )
         )
 
     def config(self) -> Config:
@@ -95,6 +101,11 @@ class Project:
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.folder / "warehouse.duckdb"), read_only=True) as connection:
             return connection.execute(sql).fetchall()
+
+    def change(self, sql: str) -> None:
+        """Run a statement on the warehouse, as a person might."""
+        with duckdb.connect(str(self.folder / "warehouse.duckdb")) as connection:
+            connection.execute(sql)
 
     def states(self) -> dict[str, int]:
         return dict(self.query("SELECT state, count(*) FROM loader.sync_ledger GROUP BY state"))
