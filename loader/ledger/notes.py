@@ -30,14 +30,16 @@ def big_columns(session: Session, schema: str) -> set[tuple[str, str]]:
 
 
 def note_changes(session: Session, schema: str, steps: Sequence[Step], load: PlannedLoad, now: datetime) -> None:
-    """Write the history of the columns that the changes made."""
+    """Write the history of the columns that the changes made. Statements for many columns stand at the first."""
     rows: list[Row] = []
-    for change, statement in ((change, ";\n".join(step.statements)) for step in steps for change in step.changes):
+    for change, made in ((change, ";\n".join(step.statements)) for step in steps for change in step.changes):
+        statement: str | None = made
         for name, column, old, found, kind in _columns(change):
             file, line = _origin(found, load)
             spelled = ", ".join(found.spelled) or None
             where = (schema, change.table, name, kind, column.type.value, old, column.big)
             rows.append((*where, load.load_id, file, line, spelled, statement, now))
+            statement = None  # at every column of 2,000 wide tables, it was most of the memory of a load
     session.append("loader.columns", _COLUMNS, rows)
 
 

@@ -42,7 +42,7 @@ TABLES: Mapping[str, Columns] = {
         **dict.fromkeys(("statements", "scanned_bytes"), _INTEGER),
         "server_seconds": _DOUBLE,
     },
-    # The history of every column: when it came, why, and by which statement.
+    # The history of every column: when it came, why, and by which statement (of a new table: at its first column).
     "columns": {
         **dict.fromkeys(("schema_name", "table_name", "column_name", "change", "type", "old_type"), _TEXT),
         "big": _BOOLEAN,  # an integer column that held more than a double can
