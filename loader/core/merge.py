@@ -48,7 +48,7 @@ def duplicates(dialect: Dialect, sources: Sequence[Source]) -> str:
     """
     row, content = quoted(dialect, ROW), quoted(dialect, HASH)
     keys = "\nUNION ALL ".join(
-        f"SELECT {number} AS source, id, received_at, {content} AS content, {row} AS place FROM {each.relation}"
+        f"SELECT {number} AS source, id, received_at, {content} AS content, {row} AS place FROM {each.fixed}"
         for number, source in enumerate(sources)
         for each in source.staged
     )
@@ -102,7 +102,7 @@ def missing(dialect: Dialect, target: Target, table: str, staged: Sequence[Stage
 
 
 def _people(key: str, staged: Sequence[Staged]) -> str:
-    return " UNION ALL ".join(f"SELECT {key} AS id FROM {each.relation} WHERE {key} IS NOT NULL" for each in staged)
+    return " UNION ALL ".join(f"SELECT {key} AS id FROM {each.fixed} WHERE {key} IS NOT NULL" for each in staged)
 
 
 def profile(

@@ -51,6 +51,12 @@ class Staged:
     relation: str
     columns: Mapping[str, str]  # as the group's
     cost: Cost = NO_COST
+    narrow: str = ""  # the same rows with the fixed columns only, where that is cheaper to read
+
+    @property
+    def fixed(self) -> str:
+        """What to read where only columns are wanted that every part has."""
+        return self.narrow or self.relation
 
 
 def fixed_columns(call: str) -> dict[str, ColumnType]:

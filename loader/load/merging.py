@@ -156,7 +156,9 @@ def _added(session: Session, plan: Merge, source: Source, total: int, *, without
     """Add the new ones of one table's `total` rows, inside the caller's transaction."""
     began, target, staged, dialect = time.monotonic(), source.target, source.staged, session.dialect
     before = session.cost
-    rows = int(session.execute(merge.insert(dialect, target, staged, without=without))[0][0])
+    # What is read in place is opened as a whole by its statement: several of them bound how much is open at once.
+    together = [[each] for each in staged] if dialect.in_place else [staged]
+    rows = sum(int(session.execute(merge.insert(dialect, target, some, without=without))[0][0]) for some in together)
     profile = _PROFILE_OF.get(target.table)
     if profile and (rows or session.execute(merge.missing(dialect, target, profile, staged))):
         for sql in merge.profile(dialect, target, profile, tuple(plan.tables[profile]), staged):

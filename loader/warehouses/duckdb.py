@@ -16,9 +16,10 @@ import pyarrow as pa
 from loader.config.warehouses import IN_MEMORY
 from loader.config.warehouses import DuckDB as Settings
 from loader.core.dialect import Dialect, literal, quoted
+from loader.core.report import Part
 from loader.core.results import Cost
 from loader.core.schema import Column, Tables
-from loader.core.staging import Delivery, Staged, groups
+from loader.core.staging import Delivery, Group, Staged, groups
 from loader.core.types import ColumnType
 from loader.core.warehouse import Row, Session, Site
 from loader.errors import AccessError, CapacityError, WarehouseError, WarehouseLockedError
@@ -38,6 +39,7 @@ DIALECT = Dialect(
     shared_columns=256,  # DuckDB holds a block of 256 KiB for each until it commits
 )
 _TYPES = {spelled: kind for kind, spelled in DIALECT.types.items()}
+_MAX_OPEN, _MAX_SHAPES = 256, 4  # parts that are read by name at once; sets of columns with a statement each
 _FIRST_WAIT_SECONDS, _MAX_WAIT_SECONDS = 0.02, 0.5
 _HOLDER = re.compile(r"Conflicting lock is held in (.+?)(?:\. | by|$)")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
@@ -86,12 +88,14 @@ class DuckDB:
     @contextmanager
     def staged(self, delivery: Delivery) -> Iterator[list[Staged]]:
         """Yield the parts as they are: DuckDB reads Parquet in place."""
-        result = []
-        for group in groups(delivery.parts):
-            files = ", ".join(literal(DIALECT, self._locate(part.key)) for part in group.parts)
-            union = ", union_by_name = true" if len(group.parts) > 1 else ""
-            result.append(Staged(f"read_parquet([{files}]{union})", group.columns))
-        yield result
+        yield [self._staged(*some) for group in groups(delivery.parts) for some in _shares(group)]
+
+    def _staged(self, parts: Sequence[Part], columns: Mapping[str, str]) -> Staged:
+        files = ", ".join(literal(DIALECT, self._locate(part.key)) for part in parts)
+        alike = f"read_parquet([{files}])"
+        if all(part.columns.keys() == columns.keys() for part in parts):
+            return Staged(alike, columns)
+        return Staged(f"read_parquet([{files}], union_by_name = true)", columns, narrow=alike)
 
     def clear(self, load_id: str) -> None:
         """Do nothing: parts are read in place, so nothing is left behind."""
@@ -100,6 +104,22 @@ class DuckDB:
         """Let go of the file."""
         with _translated("the warehouse"):
             self._connection.close()
+
+
+def _shares(group: Group) -> list[tuple[Sequence[Part], Mapping[str, str]]]:
+    """Return a group's parts in shares that are worth a statement of their own, with the columns of each.
+
+    Parts that are read by name stay open until the statement ends, at about 100 KB each; those that have the same
+    columns need not be read by name.
+    """
+    if len(group.parts) <= _MAX_OPEN:
+        return [(group.parts, group.columns)]
+    shapes: dict[frozenset[str], list[Part]] = {}
+    for part in group.parts:
+        shapes.setdefault(frozenset(part.columns), []).append(part)
+    if len(shapes) <= _MAX_SHAPES:
+        return [(parts, {name: group.columns[name] for name in sorted(shape)}) for shape, parts in shapes.items()]
+    return [(group.parts[first : first + _MAX_OPEN], group.columns) for first in range(0, len(group.parts), _MAX_OPEN)]
 
 
 class _Cursor:
