@@ -13,15 +13,14 @@ from datetime import UTC, datetime
 from functools import partial
 
 from loader.config import Config
-from loader.core import ddl
 from loader.core.plan import Arrival, loads
 from loader.core.report import Part
 from loader.core.results import LoadResult, Progress, State, TableResult, Window
-from loader.core.schema import Tables, changes, settled, with_profiles
+from loader.core.schema import Tables
 from loader.core.settling import fits
 from loader.core.spec import TRACKS
 from loader.core.staging import NOTES, Delivery, Staged
-from loader.core.warehouse import Session, Warehouse
+from loader.core.warehouse import Row, Session, Warehouse
 from loader.ledger import loads as ledger
 from loader.ledger import notes
 from loader.ledger.tables import SCHEMA
@@ -30,6 +29,7 @@ from loader.load.edges import Edges, open_edges, warehouse
 from loader.load.leasing import Lease, leased_to
 from loader.load.listing import Listing, pending
 from loader.load.merging import Merge, merge_tables
+from loader.load.migrating import known_tables, migrated
 from loader.load.retrying import retried
 from loader.load.runs import Manifest, Run, stored_manifest
 from loader.load.shredding import shredded
@@ -73,7 +73,7 @@ def loaded(edges: Edges, choose: Choose, *, kind: str, progress: Progress) -> li
 def shredded_before(run: Run) -> Manifest:
     """Return a load's manifest; shreds its files first, unless that was done and the tables still take the parts."""
     with warehouse(run.edges.config, staging=run.edges.staging) as opened:
-        known = known_tables(opened, run.edges.settings.schema)
+        known = retried(partial(known_tables, opened, run.edges.settings.schema))
     manifest = stored_manifest(run)
     if manifest is None or not fits(known, manifest.tables, max_columns=run.edges.policy.max_columns):
         manifest = shredded(run, known)
@@ -83,7 +83,7 @@ def shredded_before(run: Run) -> Manifest:
 def merged(run: Run, manifest: Manifest, blocked: set[str]) -> LoadResult:
     """Bring a load whose files are shredded to done, or as far as its tables allow; these are added to `blocked`."""
     with warehouse(run.edges.config, staging=run.edges.staging) as opened:
-        made, tables = retried(partial(_migrated, run, manifest, opened))
+        made, tables = retried(partial(migrated, run, manifest, opened))
         results = _merged(run, manifest, opened, tables, blocked)
         blocked |= {each.table for each in results if each.error}
         conserved = retried(
@@ -91,7 +91,7 @@ def merged(run: Run, manifest: Manifest, blocked: set[str]) -> LoadResult:
             again=partial(_finished_again, run, manifest, opened, results),
         )
         if conserved is not None:
-            opened.clear(run.load.load_id)
+            retried(partial(opened.clear, run.load.load_id))
     if conserved is not None:
         _cleared(run)
     return _result(run, manifest, results, made, conserved=conserved)
@@ -125,56 +125,10 @@ def _tell_strays(source: str, listing: Listing, progress: Progress) -> None:
         )
 
 
-def known_tables(opened: Warehouse, schema: str) -> Tables:
-    """Return a schema's tables as they are, with what their history adds."""
-    with opened.session() as session:
-        big = notes.big_columns(session, schema)
-    return notes.known_tables(opened.describe(schema), big)
-
-
-def _migrated(run: Run, manifest: Manifest, opened: Warehouse) -> tuple[tuple[str, ...], Tables]:
-    """Bring the tables to the schema that the load needs; return the changes in words, and the tables.
-
-    Called twice, what is there already is no change.
-    """
-    schema, dialect = run.edges.settings.schema, opened.dialect
-    known = _repaired(run, opened)
-    wanted = with_profiles(settled(known, manifest.tables, max_columns=run.edges.policy.max_columns))
-    needed = changes(known, wanted, manifest.tables)
-    steps = list(ddl.steps(dialect, schema, needed))
-    now = datetime.now(UTC)
-    with opened.session() as session:
-        run.lease.check(session)
-        if needed:
-            session.execute(ddl.create_schema(dialect, schema))
-        for sql in (sql for step in steps for sql in step.statements):
-            session.execute(sql)
-        notes.note_changes(session, schema, steps, run.load, now)
-        notes.note_big(session, schema, known, wanted, run.load.load_id, now)
-        ledger.move(session, run.load.load_id, "migrated")
-    return tuple(ddl.sentence(schema, change) for change in needed), {**known, **wanted}
-
-
-def _repaired(run: Run, opened: Warehouse) -> Tables:
-    """Return the tables as they are, after ending what a crash left of a widening where DDL commits."""
-    schema = run.edges.settings.schema
-    known = known_tables(opened, schema)
-    repairs = ddl.repairs(opened.dialect, schema, known)
-    if not repairs:
-        return known
-    with opened.session() as session:
-        run.lease.check(session)
-        for sql in repairs:
-            session.execute(sql)
-    return known_tables(opened, schema)
-
-
 def _merged(run: Run, manifest: Manifest, opened: Warehouse, tables: Tables, blocked: set[str]) -> list[TableResult]:
     """Merge every table that is not merged yet; return what happened to each."""
     schema = run.edges.settings.schema
-    with opened.session() as session:
-        ledger.move(session, run.load.load_id, "loading")
-        done = ledger.merged_tables(session, run.load.load_id)
+    done = retried(partial(_merged_before, run, opened))
     before = [TableResult(f"{schema}.{table}", *each) for table, each in done.items()]
     waiting = {name: each for name, each in manifest.tables.items() if each.parts and name not in done}
     held = [name for name in waiting if f"{schema}.{name}" in blocked]
@@ -184,6 +138,13 @@ def _merged(run: Run, manifest: Manifest, opened: Warehouse, tables: Tables, blo
     merged = merge_tables(opened, plan, free, lease=run.lease, threads=run.edges.workers, progress=run.progress)
     why = "waits for an earlier load, which could not merge this table"
     return [*before, *merged, *(TableResult(f"{schema}.{name}", 0, 0, 0.0, why) for name in held)]
+
+
+def _merged_before(run: Run, opened: Warehouse) -> dict[str, Row]:
+    """Put the load into state loading; return what it merged before."""
+    with opened.session() as session:
+        ledger.move(session, run.load.load_id, "loading")
+        return ledger.merged_tables(session, run.load.load_id)
 
 
 def _finished_again(run: Run, manifest: Manifest, opened: Warehouse, merged: list[TableResult]) -> bool | None:

@@ -77,8 +77,8 @@ def leased_to(edges: Edges, progress: Progress, begin: Begin[T]) -> Iterator[tup
         stopped.set()
         keeper.join()
         if not lease.returned.is_set():
-            with warehouse(edges.config, staging=edges.staging) as opened, opened.session() as session:
-                lease.give_back(session)
+            with warehouse(edges.config, staging=edges.staging) as opened:
+                retried(partial(_released, opened, lease))
 
 
 def _acquired(edges: Edges, lease: Lease, progress: Progress, begin: Begin[T]) -> T:
@@ -105,6 +105,11 @@ def _asked(edges: Edges, lease: Lease, begin: Begin[T]) -> tuple[str | None, lis
     with warehouse(edges.config, staging=edges.staging) as opened, opened.session() as session:
         holder = leases.acquire(session, edges.source, lease.token, now=datetime.now(UTC), ttl=ttl)
         return holder, [begin(opened, session, lease)] if holder is None else []
+
+
+def _released(opened: Warehouse, lease: Lease) -> None:
+    with opened.session() as session:
+        lease.give_back(session)
 
 
 def _keep(edges: Edges, lease: Lease, stopped: threading.Event) -> None:
