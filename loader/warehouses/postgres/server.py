@@ -194,7 +194,7 @@ def _opened(settings: Settings, site: Site) -> "psycopg.Connection[Row]":
     }
     wait_seconds = max(int(site.wait_seconds), 1)
     options = f"-c TimeZone=UTC -c lock_timeout={wait_seconds * 1000} -c client_min_messages=warning"
-    return psycopg.connect(
+    connection = psycopg.connect(
         **{name: value for name, value in given.items() if value is not None},
         sslmode=settings.sslmode,
         options=options + " -c default_transaction_read_only=on" * site.read_only,
@@ -202,6 +202,8 @@ def _opened(settings: Settings, site: Site) -> "psycopg.Connection[Row]":
         application_name="loader",
         prepare_threshold=None,  # a pooler between us and the server may not know of prepared statements
     )
+    connection.adapters.register_loader("jsonb", psycopg.types.string.TextLoader)  # json is text, as elsewhere
+    return connection
 
 
 @contextmanager
