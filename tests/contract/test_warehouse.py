@@ -169,12 +169,12 @@ def test_users_and_accounts_have_the_newest_value_of_each_trait(make: Project) -
 
 def test_json_keeps_its_values(make: Project) -> None:
     config = make()
-    text = '{"a": {"b": [1, 2.50, null, true, "\\u00e9\\ud83d\\ude00\\\\ \\"q\\" \\n"]}, "big": 12345678901234567890123}'
+    text = '{"a": {"b": [1, 2.50, null, true, "\\u00e9\\ud83d\\ude00\\\\ \\"q\\" \\n"]}, "big": 1234567890123456789012}'
     line = lines(event(1, doc=["@"])).replace(b'["@"]', f"[{text}]".encode())
     put(config, "a.gz", line)
     run(config)
     inner = ("array", (Decimal(1), Decimal("2.5"), None, ("boolean", True), 'é😀\\ "q" \n'))
-    whole = {("a", ("object", frozenset({("b", inner)}))), ("big", Decimal("12345678901234567890123"))}
+    whole = {("a", ("object", frozenset({("b", inner)}))), ("big", Decimal("1234567890123456789012"))}
     assert own(reading.table(config, "order_completed")) == [{"doc": ("array", (("object", frozenset(whole)),))}]
 
 
