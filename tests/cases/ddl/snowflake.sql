@@ -11,6 +11,18 @@ CREATE TABLE IF NOT EXISTS "SHOP"."EVERY_TYPE" (
   "JSON" VARIANT
 );
 
+-- create shop.pages, 2 columns
+CREATE TABLE IF NOT EXISTS "SHOP"."PAGES" (
+  "ID" VARCHAR,
+  "RECEIVED_AT" TIMESTAMP_LTZ
+);
+
+-- create shop.users, 2 columns
+CREATE TABLE IF NOT EXISTS "SHOP"."USERS" (
+  "ID" VARCHAR,
+  "RECEIVED_AT" TIMESTAMP_LTZ
+);
+
 -- create shop.order, 2 columns
 CREATE TABLE IF NOT EXISTS "SHOP"."ORDER" (
   "SELECT" VARCHAR,
@@ -142,7 +154,7 @@ INSERT INTO "SHOP"."IDENTIFIES" ("ID", "LOADED_AT", "LOAD_ID")
 SELECT "ID", CURRENT_TIMESTAMP(), 'it''s a load' FROM people_parts;
 
 -- is someone missing from users
-SELECT 1 FROM (SELECT user_id AS id FROM people_parts WHERE user_id IS NOT NULL UNION ALL SELECT user_id AS id FROM more_people_parts WHERE user_id IS NOT NULL) AS people WHERE id NOT IN (SELECT id FROM "SHOP"."USERS" AS t) LIMIT 1;
+SELECT 1 FROM (SELECT user_id AS id FROM people_parts WHERE user_id IS NOT NULL UNION ALL SELECT user_id AS id FROM more_people_parts WHERE user_id IS NOT NULL) AS people LEFT JOIN "SHOP"."USERS" AS t ON t.id = people.id WHERE t.id IS NULL LIMIT 1;
 
 -- forget the users of the load
 DELETE FROM "SHOP"."USERS" WHERE id IN (SELECT user_id AS id FROM people_parts WHERE user_id IS NOT NULL UNION ALL SELECT user_id AS id FROM more_people_parts WHERE user_id IS NOT NULL);
