@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
+from loader.config.access import Access
 from loader.config.checks import check_access, check_dagster, check_source, check_url
 from loader.config.reading import Place, nearest, record, table
-from loader.config.records import Access, Config, Dagster, Endpoint, Load, Selection, Source, Staging, Sync
+from loader.config.records import Config, Dagster, Endpoint, Load, Selection, Source, Staging, Sync
 from loader.config.starter import STARTER
 from loader.config.values import Duration, Size
-from loader.config.warehouses import FILES, IN_MEMORY, KINDS, DuckDB, Warehouse
+from loader.config.warehouses import FILES, IN_MEMORY, KINDS, DuckDB, Lake, Warehouse
 from loader.core.settings import Secret
 from loader.errors import ConfigError
 
@@ -37,7 +38,7 @@ __all__ = [
     "load_config",
     "parse",
 ]
-P = TypeVar("P", Source, Staging)
+P = TypeVar("P", Source, Staging, Lake)
 
 
 def load_config(path: Path, *, absent: str | None = None) -> Config:
@@ -108,7 +109,11 @@ def _warehouse(written: Any, place: Place) -> Warehouse:
     if kind not in KINDS:
         listed = ", ".join(map(repr, KINDS))
         raise place.error("kind", f"found {kind!r}{nearest(str(kind), KINDS)}; expected one of {listed}")
-    return record(written, KINDS[kind], place)
+    found = record(written, KINDS[kind], place)
+    if isinstance(found, Lake):
+        check_url(found.url, place)
+        check_access(found.access, found.url, place)
+    return found
 
 
 def _sources(written: Any, place: Place) -> dict[str, Source]:
@@ -125,10 +130,11 @@ def _anchored(config: Config, base: Path) -> Config:
     """Return the same settings with the paths made absolute; those relative are relative to `base`."""
     paths = {name: found for name in FILES if (found := getattr(config.warehouse, name, None))}
     anchored = {name: path if path == IN_MEMORY else _absolute(path, base) for name, path in paths.items()}
+    warehouse = replace(config.warehouse, **anchored)
     return replace(
         config,
         base=base,
-        warehouse=replace(config.warehouse, **anchored),
+        warehouse=_anchored_place(warehouse, base) if isinstance(warehouse, Lake) else warehouse,
         staging=_anchored_place(config.staging, base),
         sources={name: _anchored_place(source, base) for name, source in config.sources.items()},
         dagster=replace(config.dagster, snapshot=config.dagster.snapshot and _absolute(config.dagster.snapshot, base)),

@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping
 from datetime import date
 
+from loader.config.access import Access
 from loader.config.reading import Place, nearest
-from loader.config.records import Access, Dagster, Source
+from loader.config.records import Dagster, Source
 
 PLACEHOLDERS = ("yyyy", "mm", "dd", "hh", "day_ms", "source")
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")

@@ -9,26 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import Meta, field
 
+from loader.config.access import Access
 from loader.config.values import Duration, Share, Size
 from loader.config.warehouses import Warehouse
 from loader.core.settings import Record, Secret
 
 if TYPE_CHECKING:
     from loader.core.destination import Destination
-
-
-class Access(Record, frozen=True):
-    """How to reach a bucket. What is not set comes from the environment, a profile or the machine's role."""
-
-    endpoint: str | None = None  # of a compatible service; http:// is allowed
-    region: str | None = None
-    access_key_id: Secret | None = None
-    secret_access_key: Secret | None = None
-    session_token: Secret | None = None
-    path_style: bool | None = None  # false puts the bucket into the host name
-    profile: str | None = None  # of ~/.aws/config; needs boto3
-    kms_key_id: str | None = None  # encrypts what we write
-    service_account_file: str | None = None  # gs:// only, as all above but `endpoint` is for s3://; made absolute
 
 
 class Staging(Record, frozen=True):

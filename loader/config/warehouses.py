@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from loader.config.access import Access
 from loader.config.values import Duration, Size
 from loader.core.settings import Record, Secret
 
@@ -84,11 +85,22 @@ class Snowflake(Record, frozen=True, kw_only=True):
     threads: Threads = 4  # sessions at once
 
 
-Warehouse = DuckDB | Postgres | Redshift | BigQuery | Snowflake
+class Lake(Record, frozen=True, kw_only=True):
+    """Parquet files, and no warehouse."""
+
+    kind: Literal["lake"] = "lake"
+    url: str = "lake"  # a folder made absolute by load_config, or a bucket
+    access: Access | None = None
+    threads: Annotated[int, Meta(ge=1)] | None = None  # None: one per core
+    memory: Size = Size(512 * 1024**2)  # bytes, of the merging
+
+
+Warehouse = DuckDB | Postgres | Redshift | BigQuery | Snowflake | Lake
 KINDS: Mapping[str, type[Warehouse]] = {
     "duckdb": DuckDB,
     "postgres": Postgres,
     "redshift": Redshift,
     "bigquery": BigQuery,
     "snowflake": Snowflake,
+    "lake": Lake,
 }

@@ -26,6 +26,7 @@ class Site:
     local: Callable[[str], str]  # key of a part → path of a file here with its bytes, gone when the site is left
     threads: int  # sessions at once
     wait_seconds: float  # for others who hold what we need
+    open_store: Callable[[str], Store]  # url → the store there, with the warehouse's own `access`; a folder is made
     read_only: bool = False
 
 

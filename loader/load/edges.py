@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from loader.config import Config, DuckDB, Source
 from loader.config import Warehouse as Settings
+from loader.config.warehouses import Lake
 from loader.core.objects import Store
 from loader.core.policy import Policy, Selection
 from loader.core.warehouse import Site, Warehouse
@@ -73,6 +74,7 @@ def connected(config: Config, *, read_only: bool = False, staging: Store | None 
             local=lambda key: str(local(store, key, scratch)),
             threads=min(os.cpu_count() or 1, _MAX_WORKERS),
             wait_seconds=config.load.lock_wait.total_seconds(),
+            open_store=partial(_store, config, read_only=read_only),
             read_only=read_only,
         )
         opened = retried(partial(_opened, config.warehouse, site))
@@ -80,6 +82,14 @@ def connected(config: Config, *, read_only: bool = False, staging: Store | None 
             yield opened
         finally:
             opened.close()
+
+
+def _store(config: Config, url: str, *, read_only: bool) -> Store:
+    access = config.warehouse.access if isinstance(config.warehouse, Lake) else None
+    store = connect(url, access=access, base=config.base)
+    if not read_only:
+        prepare(store)
+    return store
 
 
 def _opened(settings: Settings, site: Site) -> Warehouse:
