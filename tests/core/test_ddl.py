@@ -138,7 +138,8 @@ def test_the_sql_is_what_was_read(dialect: Dialect) -> None:
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
 def test_every_statement_is_sql_to_a_parser_of_the_dialect(dialect: Dialect) -> None:
     for _, sql in statements(dialect):
-        assert len(sqlglot.parse(sql, dialect=dialect.name, error_level=sqlglot.ErrorLevel.RAISE)) == 1, sql
+        spoken = "duckdb" if dialect.name == "lake" else dialect.name  # a lake is merged by DuckDB
+        assert len(sqlglot.parse(sql, dialect=spoken, error_level=sqlglot.ErrorLevel.RAISE)) == 1, sql
 
 
 def test_every_statement_is_sql_to_duckdb() -> None:

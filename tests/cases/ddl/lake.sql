@@ -1,0 +1,192 @@
+-- create the schema
+CREATE SCHEMA IF NOT EXISTS "shop";
+
+-- create shop.every_type, 6 columns
+CREATE TABLE IF NOT EXISTS "shop"."every_type" (
+  "boolean" BOOLEAN,
+  "integer" BIGINT,
+  "double" DOUBLE,
+  "timestamp" TIMESTAMP WITH TIME ZONE,
+  "string" VARCHAR,
+  "json" JSON
+);
+
+-- create shop.order, 2 columns
+CREATE TABLE IF NOT EXISTS "shop"."order" (
+  "select" VARCHAR,
+  "a""quote" BIGINT
+);
+
+-- add shop.order_completed.coupon string
+ALTER TABLE "shop"."order_completed" ADD COLUMN IF NOT EXISTS "coupon" VARCHAR;
+
+-- add shop.order_completed.items json
+ALTER TABLE "shop"."order_completed" ADD COLUMN IF NOT EXISTS "items" JSON;
+
+-- widen shop.order_completed.total from integer to double
+ALTER TABLE "shop"."order_completed" ALTER COLUMN "total" TYPE DOUBLE USING CAST("total" AS DOUBLE);
+
+-- retype shop.order_completed.at from timestamp to json
+ALTER TABLE "shop"."order_completed" ALTER COLUMN "at" TYPE JSON USING to_json(replace(strftime(CAST("at" AT TIME ZONE 'UTC' AS TIMESTAMP),
+  '%Y-%m-%dT%H:%M:%S.%fZ'),
+  '.000000Z',
+  'Z'));
+
+-- which tables have rows
+(SELECT 'pages' AS name FROM "shop"."pages" LIMIT 1) UNION ALL (SELECT 'tracks' AS name FROM "shop"."tracks" LIMIT 1);
+
+-- rows that are not inserted, of two tables of which one is empty
+WITH keys AS (
+SELECT 0 AS source, id, received_at, "#hash" AS content, "#row" AS place FROM staged_parts
+UNION ALL SELECT 0 AS source, id, received_at, "#hash" AS content, "#row" AS place FROM other_parts
+UNION ALL SELECT 1 AS source, id, received_at, "#hash" AS content, "#row" AS place FROM people_parts
+)
+SELECT place FROM (
+  SELECT place, row_number() OVER (PARTITION BY source, id ORDER BY received_at, content, place) AS turn
+  FROM keys JOIN (SELECT source, id FROM keys GROUP BY source, id HAVING count(*) > 1) AS twice USING (source, id)
+) AS repeated WHERE turn > 1
+UNION ALL
+SELECT place FROM keys WHERE source = 0 AND id IN (
+  SELECT id FROM "shop"."order_completed" AS t
+  WHERE received_at BETWEEN TIMESTAMPTZ '2025-12-25 00:00:00+00:00' AND TIMESTAMPTZ '2026-01-08 23:59:59.999999+00:00'
+);
+
+-- insert rows of two groups of parts
+INSERT INTO "shop"."order_completed" ("id",
+  "user_id",
+  "anonymous_id",
+  "received_at",
+  "as_it_is",
+  "absent",
+  "mixed",
+  "timestamp",
+  "timestamp_as_sent",
+  "timestamp_as_json",
+  "integer_as_double",
+  "integer_as_text",
+  "double_as_text",
+  "double_as_json",
+  "boolean_as_text",
+  "string_as_json",
+  "json",
+  "json_as_text",
+  "loaded_at",
+  "load_id")
+SELECT "id",
+  "user_id",
+  "anonymous_id",
+  "received_at",
+  "as_it_is",
+  CAST(NULL AS TIMESTAMP WITH TIME ZONE),
+  "mixed",
+  "timestamp",
+  CAST("timestamp_as_sent#text" AS VARCHAR),
+  to_json(CAST("timestamp_as_json#text" AS VARCHAR)),
+  CAST("integer_as_double" AS DOUBLE),
+  CAST("integer_as_text" AS VARCHAR),
+  CASE WHEN abs("double_as_text") < 9007199254740992 AND "double_as_text" = trunc("double_as_text") THEN CAST(CAST("double_as_text" AS BIGINT) AS VARCHAR) ELSE CAST("double_as_text" AS VARCHAR) END,
+  CAST(CASE WHEN abs("double_as_json") < 9007199254740992 AND "double_as_json" = trunc("double_as_json") THEN CAST(CAST("double_as_json" AS BIGINT) AS VARCHAR) ELSE CAST("double_as_json" AS VARCHAR) END AS JSON),
+  CAST("boolean_as_text" AS VARCHAR),
+  to_json(CAST("string_as_json" AS VARCHAR)),
+  CAST("json" AS JSON),
+  CAST("json_as_text" AS VARCHAR),
+  now(),
+  '0123456789abcdef' FROM staged_parts WHERE "#row" NOT IN (SELECT place FROM left_out)
+UNION ALL
+SELECT "id",
+  "user_id",
+  "anonymous_id",
+  "received_at",
+  "as_it_is",
+  CAST(NULL AS TIMESTAMP WITH TIME ZONE),
+  CAST(NULL AS VARCHAR),
+  CAST(NULL AS TIMESTAMP WITH TIME ZONE),
+  CAST(NULL AS VARCHAR),
+  CAST(NULL AS JSON),
+  CAST(NULL AS DOUBLE),
+  CAST(NULL AS VARCHAR),
+  CAST(NULL AS VARCHAR),
+  CAST(NULL AS JSON),
+  CAST(NULL AS VARCHAR),
+  CAST(NULL AS JSON),
+  CAST(NULL AS JSON),
+  CAST(NULL AS VARCHAR),
+  now(),
+  '0123456789abcdef' FROM other_parts WHERE "#row" NOT IN (SELECT place FROM left_out);
+
+-- insert all rows
+INSERT INTO "shop"."identifies" ("id", "loaded_at", "load_id")
+SELECT "id", now(), 'it''s a load' FROM people_parts;
+
+-- is someone missing from users
+SELECT 1 FROM (SELECT user_id AS id FROM people_parts WHERE user_id IS NOT NULL UNION ALL SELECT user_id AS id FROM more_people_parts WHERE user_id IS NOT NULL) AS people WHERE id NOT IN (SELECT id FROM "shop"."users" AS t) LIMIT 1;
+
+-- forget the users of the load
+DELETE FROM "shop"."users" WHERE id IN (SELECT user_id AS id FROM people_parts WHERE user_id IS NOT NULL UNION ALL SELECT user_id AS id FROM more_people_parts WHERE user_id IS NOT NULL);
+
+-- compute the users of the load anew
+INSERT INTO "shop"."users" ("id", "received_at", "email", "loaded_at", "load_id")
+SELECT id, "received_at", "email", now(), 'it''s a load'
+FROM (
+SELECT user_id AS id,
+  arg_max("received_at",
+  turn) FILTER ("received_at" IS NOT NULL) AS "received_at",
+  arg_max("email",
+  turn) FILTER ("email" IS NOT NULL) AS "email"
+FROM (
+  SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY coalesce("timestamp", received_at), received_at, id) AS turn
+  FROM "shop"."identifies" AS t WHERE user_id IN (SELECT user_id AS id FROM people_parts WHERE user_id IS NOT NULL UNION ALL SELECT user_id AS id FROM more_people_parts WHERE user_id IS NOT NULL)
+) AS turns
+GROUP BY user_id) AS people;
+
+-- a view of the ledger
+CREATE OR REPLACE VIEW loader.conservation AS
+SELECT
+  load_id,
+  source,
+  finished_at,
+  lines,
+  events,
+  "rows",
+  duplicates,
+  filtered,
+  quarantined,
+  events - "rows" - duplicates - filtered - quarantined AS unaccounted
+FROM loader.loads
+WHERE state = 'done';
+
+-- a view of the ledger
+CREATE OR REPLACE VIEW loader.freshness AS
+SELECT
+  source,
+  max(finished_at) AS last_load_at,
+  max(partition_to) AS newest_partition_at,
+  sum(events) AS events,
+  sum(quarantined) AS quarantined,
+  sum(rejects) AS rejects
+FROM loader.loads
+WHERE state = 'done'
+GROUP BY source;
+
+-- a view of the ledger
+CREATE OR REPLACE VIEW loader.load_history AS
+SELECT
+  l.load_id,
+  l.source,
+  l.kind,
+  l.state,
+  l.created_at,
+  l.finished_at,
+  date_diff('millisecond', l.created_at, l.finished_at) / 1000.0 AS seconds,
+  l.files,
+  l.events,
+  l."rows",
+  l.duplicates,
+  l.quarantined,
+  l.rejects,
+  l.partition_from,
+  l.partition_to,
+  (SELECT count(*) FROM loader.columns AS c WHERE c.load_id = l.load_id) AS schema_changes,
+  l.error
+FROM loader.loads AS l
+ORDER BY l.created_at DESC;
