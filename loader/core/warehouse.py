@@ -14,8 +14,13 @@ from loader.core.results import Cost
 from loader.core.schema import Tables
 from loader.core.staging import Delivery, Staged
 from loader.core.types import ColumnType
+from loader.errors import ConfigError
 
 Row = tuple[Any, ...]
+
+
+def _nowhere(url: str) -> Store:
+    raise ConfigError(f"{url}: no store can be opened here")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +31,10 @@ class Site:
     local: Callable[[str], str]  # key of a part → path of a file here with its bytes, gone when the site is left
     threads: int  # sessions at once
     wait_seconds: float  # for others who hold what we need
-    open_store: Callable[[str], Store]  # url → the store there, with the warehouse's own `access`; a folder is made
     read_only: bool = False
+    open_store: Callable[[str], Store] = (
+        _nowhere  # url → the store there, for a warehouse that is one; a folder is made
+    )
 
 
 class Session(Protocol):
