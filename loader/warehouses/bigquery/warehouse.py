@@ -102,7 +102,7 @@ class BigQuery:
         self._loading.shutdown(cancel_futures=True)
         while self._idle:
             end(self._jobs, self._idle.pop())
-        self._client.close()  # type: ignore[no-untyped-call]  # Google's has no types there
+        self._client.close()
 
     @property
     def _pending(self) -> list[Future[None]]:
