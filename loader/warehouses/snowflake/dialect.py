@@ -42,11 +42,12 @@ DIALECT = Dialect(
     # table of terabytes adds one; nothing here removes it.
     comment_table="COMMENT ON TABLE {table} IS {text}",
     comment_column="COMMENT ON COLUMN {table}.{column} IS {text}",
-    # UPDATE, DELETE and MERGE of one table wait for one another, INSERT does not: a row that is always there makes two
+    # UPDATE, DELETE and MERGE of one table wait for one another, INSERT does not: a row that comes and goes makes two
     # who want the same lease wait (docs.snowflake.com/en/sql-reference/transactions#resource-locking).
     lock=(
         "MERGE INTO loader.leases AS t USING (SELECT '' AS source) AS s ON t.source = s.source "
         "WHEN MATCHED THEN UPDATE SET token = '' WHEN NOT MATCHED THEN INSERT (source, token) VALUES ('', '')",
+        "DELETE FROM loader.leases WHERE source = ''",
     ),
     views={"date_diff(": "DATEDIFF("},
     asks_empty=False,  # a question costs more than the join with an empty table

@@ -58,11 +58,11 @@ def status(text: str) -> Json:
     return rows({"status": "text"}, [(text,)])
 
 
-def of(cursor: Any, kind: int) -> Json:
+def of(cursor: Any, engine: Any, kind: int) -> Json:
     """Return the answer that a fakesnow cursor holds."""
-    if str(cursor._last_sql).startswith("("):  # DESCRIBE takes no query in parentheses
-        cursor._last_sql = f"SELECT * FROM ({cursor._last_sql})"
-    rowtype, table = describe_as_rowtype(cursor._describe_last_sql()), cursor._arrow_table
+    sql, table = str(cursor._last_sql), cursor._arrow_table
+    query = f"SELECT * FROM ({sql})" if sql.startswith("(") else sql  # DESCRIBE takes no query in parentheses
+    rowtype = describe_as_rowtype(engine.execute(f"DESCRIBE {query}", cursor._last_params).fetchall())
     if table is not None and kind in DML_TYPE_IDS:
         lists = [column.to_pylist() for column in table.columns]
         rowset = [[None if value is None else str(value) for value in row] for row in zip(*lists, strict=True)]

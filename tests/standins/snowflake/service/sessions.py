@@ -12,11 +12,10 @@ from typing import Any
 
 import duckdb
 import snowflake.connector.errors as errors
-from fakesnow.dialect import parse_one
 from fakesnow.instance import FakeSnow
 from fakesnow.statement_type import COPY, MERGE, statement_type_id
 
-from standins.snowflake.service import answers, changes, copying, names, rules
+from standins.snowflake.service import answers, changes, copying, names, rules, speed
 from standins.snowflake.service.answers import Json
 from standins.snowflake.service.locks import Locks, target
 from standins.snowflake.service.names import PATH, Name
@@ -34,6 +33,21 @@ _TEMPORARY = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _TAG = re.compile(r"\bquery_tag\s*=\s*'([^']*)'", re.IGNORECASE)
+READER = "READER"  # a role that may read, and nothing else
+_READING = (
+    "select",
+    "with",
+    "begin",
+    "start",
+    "commit",
+    "rollback",
+    "show",
+    "describe",
+    "list",
+    "ls",
+    "use",
+    "(select",
+)
 _DDL = ("create", "alter", "drop", "truncate", "comment", "grant", "undrop")
 _COPIED = {
     "file": "text",
@@ -62,8 +76,8 @@ class Service:
 class Session:
     """One connection of a client. Its statements run one after the other."""
 
-    def __init__(self, service: Service, database: str | None, schema: str | None) -> None:
-        self._service = service
+    def __init__(self, service: Service, database: str | None, schema: str | None, role: str = "") -> None:
+        self._service, self._role = service, role
         self._fake = service.engine.connect(database, schema)
         self._engine: duckdb.DuckDBPyConnection = self._fake._duck_conn
         self._open, self._begun, self._fresh = False, False, []  # type: ignore[var-annotated]
@@ -102,6 +116,8 @@ class Session:
     def _dispatched(
         self, verb: str, what: str, sql: str, values: list[Any], upload: Callable[[Place, str], str]
     ) -> Json:
+        if self._role == READER and verb.lstrip("(") not in _READING:
+            raise RefusedError(3001, "42501", f"SQL access control error: Insufficient privileges to {verb}")
         match verb:
             case "begin" | "start":
                 self._open = True
@@ -170,10 +186,8 @@ class Session:
         for written, own in self._temporary.items():
             sql = sql.replace(written, own)
         cursor = self._fake.cursor()
-        cursor.execute(sql, binding_params=values or None, server=True)
-        return answers.of(
-            cursor, statement_type_id(parse_one(sql[:200]) if len(sql) < 200 else cursor._last_transformed)
-        )
+        speed.run(cursor, sql, values)
+        return answers.of(cursor, self._engine, statement_type_id(cursor._last_transformed))
 
     def _copy(self, sql: str) -> Json:
         found = _COPY.match(sql)

@@ -126,14 +126,15 @@ class Handler(BaseHTTPRequestHandler):
         strike_before(self.world.faults.struck("login"))
         accounts.check(self.world.user, data)
         token, database, schema = secrets.token_urlsafe(24), asked.get("databaseName"), asked.get("schemaName")
-        session = Session(self.world.service, database and database.upper(), schema and schema.upper())
+        role = asked.get("roleName") or "SYSADMIN"
+        session = Session(self.world.service, database and database.upper(), schema and schema.upper(), role.upper())
         session.tag = str((data.get("SESSION_PARAMETERS") or {}).get("QUERY_TAG") or "")
         self.world.sessions[token] = session
         info = {
             "databaseName": database,
             "schemaName": schema,
             "warehouseName": asked.get("warehouse"),
-            "roleName": asked.get("roleName") or "SYSADMIN",
+            "roleName": role,
         }
         about = {
             "token": token,
