@@ -15,6 +15,7 @@ permissions, real latencies, quotas of a project, the wording of messages. Nothi
 service yet: `test_bigquery_conformance.py` says what to compare, and how.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,6 +67,7 @@ class Standin:
 @contextmanager
 def serve(*, storage: str | None = None, location: str = "US") -> Iterator[Standin]:
     """Yield a server on a free port; `storage` is the endpoint of a Cloud Storage that its load jobs read."""
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of what it keeps as it is
     engine = Engine(location)
     service = Service(Jobs(engine, storage), Faults())
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler(service))
@@ -76,4 +78,6 @@ def serve(*, storage: str | None = None, location: str = "US") -> Iterator[Stand
     finally:
         server.shutdown()
         server.server_close()
+        for work in engine.sessions.values():
+            engine.close(work)
         engine.root.close()

@@ -147,7 +147,11 @@ def given_rows(parameter: dict[str, Any]) -> tuple[pa.Table, str] | None:
         return None
     fields = [(each["name"], each["type"]["type"]) for each in kind["arrayType"]["structTypes"]]
     rows = [each["structValues"] for each in parameter["parameterValue"].get("arrayValues", [])]
-    texts = {name: pa.array([row.get(name, {}).get("value") for row in rows], pa.string()) for name, _ in fields}
+    values = {name: [row.get(name, {}).get("value") for row in rows] for name, _ in fields}
+    texts = {
+        name: pa.array([None if each is None else str(each) for each in column], pa.string())
+        for name, column in values.items()
+    }
     listed = ", ".join(f'CAST("{name}" AS {_of(kind).sql("duckdb")}) AS "{name}"' for name, kind in fields)
     return pa.table(texts), listed
 
@@ -163,7 +167,7 @@ def _literal(kind: dict[str, Any], value: dict[str, Any]) -> exp.Expr:
         of = exp.DataType(this=exp.DataType.Type.ARRAY, expressions=[_of(kind["arrayType"]["type"])], nested=True)
         return exp.cast(exp.Array(expressions=members), of)
     written = value.get("value")
-    plain = exp.Null() if written is None else exp.Literal.string(written)
+    plain = exp.Null() if written is None else exp.Literal.string(str(written))
     return exp.cast(plain, _of(name))
 
 

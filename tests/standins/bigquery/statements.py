@@ -145,7 +145,7 @@ def _changed(engine: Engine, work: Work, statement: exp.Expr) -> Result:
     if work.began is not None and not temporary:
         raise invalid("DDL statements that affect permanent entities are not supported inside a transaction")
     if temporary:
-        _execute(work, translated(statement))
+        _count(work, translated(statement))
         changes.note_temporary(statement, work)
     else:
         changes.change(engine.catalog, work, statement)

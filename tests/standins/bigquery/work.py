@@ -79,7 +79,7 @@ class Engine:
         if work.began is not None:
             raise invalid("Transactions cannot be nested")
         work.cursor.execute("BEGIN")
-        work.cursor.execute("SELECT count(*) FROM duckdb_tables()")  # takes the snapshot now
+        work.cursor.execute("SELECT count(*) FROM duckdb_tables()").fetchall()  # takes the snapshot now
         work.began, work.broken = self.commits, False
 
     def commit(self, work: Work) -> None:
