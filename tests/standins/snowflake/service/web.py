@@ -136,23 +136,23 @@ class Handler(BaseHTTPRequestHandler):
             "warehouseName": asked.get("warehouse"),
             "roleName": role,
         }
-        about = {
+        return _OK | {"data": self._about(token) | {"sessionInfo": info}}
+
+    def _about(self, token: str) -> Json:
+        """Return what connector 5 wants to hear of a new session."""
+        return {
             "token": token,
             "masterToken": f"m-{token}",
             "validityInSeconds": 3600,
-            "sessionId": len(self.world.sessions),
             "masterValidityInSeconds": 14400,
+            "sessionId": len(self.world.sessions),
             "displayUserName": self.world.user.name,
             "firstLogin": False,
             "healthCheckInterval": 45,
-            "newClientForUpgrade": None,
-            "remMeToken": None,
-            "idToken": None,
             "serverVersion": "9.40.0",
             "parameters": [{"name": "AUTOCOMMIT", "value": True}],
-            "sessionInfo": info,
+            **dict.fromkeys(("newClientForUpgrade", "remMeToken", "idToken")),
         }
-        return _OK | {"data": about}
 
     def _queried(self, request: str, body: Json) -> Json:
         session = self.world.sessions.get(self._token())
