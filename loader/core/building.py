@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from loader.core import cast, spec, system
 from loader.core.leaves import Leaf, Path, Rows
+from loader.core.limits import TOO_LONG, shortened, too_long, without
 from loader.core.lines import Ints
 from loader.core.overflow import folded
 from loader.core.policy import Known, Policy
@@ -63,7 +64,10 @@ class Builder:
         """Take rows; `ids` has the ids of those that were sent without one."""
         if not len(rows.keys):
             return
-        group = Group(rows.keys, rows.hashes, system.ids(rows, ids), self._columns(rows))
+        sent = system.ids(rows, ids)
+        group = Group(rows.keys, rows.hashes, shortened(sent, self.policy.max_text_bytes), self._columns(rows))
+        for row in too_long(sent, ColumnType.STRING, max_text_bytes=self.policy.max_text_bytes, max_json_bytes=0):
+            self._reject(group, row, "id", cast.json_text(Leaf((), sent), row), TOO_LONG)
         position = {int(key): row for row, key in enumerate(rows.keys)} if rows.remarks else {}
         for remark in rows.remarks:
             name = "id" if remark.path == system.ID else self._name(remark.path)
@@ -225,8 +229,20 @@ class Builder:
         chunks = []
         for group in self.groups:
             leaves = group.columns.get(name, ())
-            chunks.append(self._one(group, name, leaves, wanted) if leaves else pa.nulls(len(group.keys), arrow))
+            array = self._one(group, name, leaves, wanted) if leaves else pa.nulls(len(group.keys), arrow)
+            chunks.append(self._within_length(group, name, array, wanted))
         return pa.chunked_array(chunks, arrow)
+
+    def _within_length(self, group: Group, name: str, array: pa.Array, kind: ColumnType) -> pa.Array:
+        """Return an array with null for what is too long for the warehouse, which is rejected."""
+        limits = {"max_text_bytes": self.policy.max_text_bytes, "max_json_bytes": self.policy.max_json_bytes}
+        rows = too_long(array, kind, **limits)
+        if not rows:
+            return array
+        for row in rows:
+            value = cast.json_text(Leaf((), array, json=kind is ColumnType.JSON), row)
+            self._reject(group, row, name, value, TOO_LONG)
+        return without(array, rows)
 
     def _one(self, group: Group, name: str, leaves: Sequence[Leaf], wanted: ColumnType) -> pa.Array:
         result: pa.Array | None = None

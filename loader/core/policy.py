@@ -34,6 +34,8 @@ class Policy:
     max_depth: int = 5
     max_columns: int = 1000
     max_line_bytes: int = 8 << 20
+    max_text_bytes: int = 0  # of a value, where the warehouse has such limits; 0: it has none
+    max_json_bytes: int = 0
     dedupe_window: timedelta = timedelta(days=7)
     events: Selection = field(default_factory=Selection)
     properties: Selection = field(default_factory=Selection)

@@ -17,6 +17,7 @@ from loader.core import exact, scanning, spec
 from loader.core.building import Builder
 from loader.core.compression import unpacked
 from loader.core.leaves import Rows
+from loader.core.limits import cut
 from loader.core.lines import NEWLINE, blocks
 from loader.core.objects import File
 from loader.core.parts import encoded, quarantine_table, rejects_table
@@ -272,7 +273,8 @@ class _Work:
             if len(notes) < at_least:
                 continue
             key = f"{self.shard.prefix}_{name}/{self.shard.index:05}-{len(self.keys[name]):03}.parquet"
-            table = rejects_table(self.rejects) if name == "rejects" else quarantine_table(self.quarantined)
+            limit = self.shard.policy.max_text_bytes
+            table = rejects_table(cut(self.rejects, limit)) if name == "rejects" else quarantine_table(self.quarantined)
             if name == "rejects":
                 for each in self.rejects:
                     file = place(each.key)[0]
