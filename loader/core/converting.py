@@ -24,5 +24,7 @@ def _text(dialect: Dialect, source: str, old: ColumnType) -> str:
             return f"CASE WHEN {is_whole} THEN {whole} ELSE {dialect.double_text.format(value=source)} END"
         case ColumnType.TIMESTAMP:
             return dialect.timestamp_text.format(value=source)
+        case ColumnType.BOOLEAN if dialect.boolean_text:
+            return dialect.boolean_text.format(value=source)
         case _:
             return dialect.text.format(value=source)

@@ -31,6 +31,7 @@ class Dialect:
     name: str
     types: Mapping[ColumnType, str]  # how each type is spelled in CAST, and in CREATE and ALTER unless `stored` says
     stored: Mapping[ColumnType, str] = field(default_factory=dict)
+    noted: Mapping[ColumnType, str] = field(default_factory=dict)  # as `stored`, in the ledger's own tables
     staged: Mapping[ColumnType, str] = field(default_factory=dict)  # in staging tables; json arrives there as text
     transactional_ddl: bool = True
     # Names and texts.
@@ -38,11 +39,14 @@ class Dialect:
     quote_escaped: str = '""'  # inside them
     upper: bool = False  # identifiers are folded to upper case
     max_identifier_bytes: int = 127
+    max_text_bytes: int = 0  # of a value; longer ones are rejected before they are loaded; 0: no limit that matters
+    max_json_bytes: int = 0
     escapes: Mapping[str, str] = field(default_factory=lambda: {"'": "''"})  # in literals
     # Expressions.
     now: str = "now()"
     timestamp: str = "TIMESTAMPTZ {text}"  # of a literal such as '2026-01-01 00:00:00+00:00'
     text: str = "CAST({value} AS VARCHAR)"  # of booleans and integers, as JSON writes them
+    boolean_text: str = ""  # of booleans, where it is another
     double_text: str = "CAST({value} AS VARCHAR)"  # of doubles that are not whole, or too large to be exact
     truncated: str = "trunc({value})"
     timestamp_text: str = (
@@ -55,6 +59,7 @@ class Dialect:
     shift_right: str = "{value} >> {bits}"
     bit_and: str = "{value} & {mask}"
     newest: str = "arg_max({value}, turn) FILTER ({value} IS NOT NULL)"  # of a group's values in the order of `turn`
+    newest_json: str = ""  # of json columns, where it is another; as `newest_over` is, aggregate or window function
     newest_over: str = ""  # the same as a window function over all rows of `{key}`, where no aggregate can do it
     # Statements.
     without: str = "{row} NOT IN (SELECT place FROM {places})"  # the condition that a row key is not in a relation

@@ -5,7 +5,7 @@ already within the window is left out: the row already there wins. The window's 
 a warehouse with partitions reads only those. Only keys are compared; wide rows are read once, to be inserted.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -105,9 +105,7 @@ def _people(key: str, staged: Sequence[Staged]) -> str:
     return " UNION ALL ".join(f"SELECT {key} AS id FROM {each.fixed} WHERE {key} IS NOT NULL" for each in staged)
 
 
-def profile(
-    dialect: Dialect, target: Target, table: str, columns: Sequence[str], staged: Sequence[Staged]
-) -> list[str]:
+def profile(dialect: Dialect, target: Target, table: str, columns: Columns, staged: Sequence[Staged]) -> list[str]:
     """Return the statements that bring `users` or `accounts` up to date with the staged rows of their source table.
 
     Everyone whom these rows name is computed anew from all their rows: per column the newest value that is not null.
@@ -115,7 +113,7 @@ def profile(
     source, key, _ = PROFILES[table]
     theirs, ours = quoted(dialect, target.schema, source), quoted(dialect, target.schema, table)
     touched = _people(key, staged)
-    chosen = [name for name in columns if name != "id" and name not in LOAD_COLUMNS]
+    chosen = {name: each.type for name, each in columns.items() if name != "id" and name not in LOAD_COLUMNS}
     listed = ", ".join(quoted(dialect, name) for name in ("id", *chosen, *LOAD_COLUMNS))
     return [
         f"DELETE FROM {ours} WHERE id IN ({touched})",
@@ -125,23 +123,26 @@ FROM ({newest(dialect, theirs, key, chosen, f"{key} IN ({touched})")}) AS people
     ]
 
 
-def newest(dialect: Dialect, table: str, key: str, columns: Sequence[str], chosen: str) -> str:
+def newest(dialect: Dialect, table: str, key: str, columns: Mapping[str, ColumnType], chosen: str) -> str:
     """Return the query for `id` (the values of `key`) and the newest value that is not null of each of the columns,
     over those rows of a table that the condition `chosen` selects.
     """
-    names = [quoted(dialect, name) for name in columns]
+    template = dialect.newest_over or dialect.newest
+    by_type = {ColumnType.JSON: dialect.newest_json or template}
+    values = "".join(
+        f"{by_type.get(kind, template).format(value=quoted(dialect, name), key=key)} AS {quoted(dialect, name)}, "
+        for name, kind in columns.items()
+    ).removesuffix(", ")
     time, last = quoted(dialect, "timestamp"), dialect.bytewise.format(value="id")
     turns = f"""
   SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY coalesce({time}, received_at), received_at, {last}) AS turn
   FROM {table} AS t WHERE {chosen}
 """
     if not dialect.newest_over:
-        values = ", ".join(f"{dialect.newest.format(value=name)} AS {name}" for name in names)
         return f"""
 SELECT {key} AS id, {values}
 FROM ({turns}) AS turns
 GROUP BY {key}"""
-    values = ", ".join(f"{dialect.newest_over.format(value=name, key=key)} AS {name}" for name in names)
     return f"""
 SELECT * FROM (
 SELECT {key} AS id, {values}, turn

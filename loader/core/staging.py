@@ -34,6 +34,7 @@ class Delivery:
     fixed: Mapping[str, ColumnType]  # columns that every part has, and begins with, in order
     columns: Columns  # of the target, as they are after the migration
     number: int = 0  # tells several deliveries for one table apart
+    of: tuple["Delivery", ...] = ()  # of `tracks`: those of the event tables whose files these are
 
 
 @dataclass(frozen=True, slots=True)

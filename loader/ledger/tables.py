@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib.resources import files
 
 from loader.core import ddl
@@ -73,7 +74,8 @@ TABLES: Mapping[str, Columns] = {
 
 def prepare(warehouse: Warehouse) -> None:
     """Make the ledger's tables, columns and views where they are missing. Twice is the same as once."""
-    there, dialect = warehouse.describe(SCHEMA), warehouse.dialect
+    there, own = warehouse.describe(SCHEMA), warehouse.dialect
+    dialect = replace(own, stored={**own.stored, **own.noted})
     missing = {name: columns for name, columns in TABLES.items() if there.get(name, {}).keys() < columns.keys()}
     if not missing:
         return

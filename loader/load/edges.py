@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from loader.config import Config, DuckDB, Source
 from loader.config import Warehouse as Settings
 from loader.config.warehouses import Lake
+from loader.core.dialect import Dialect
 from loader.core.objects import Store
 from loader.core.policy import Policy, Selection
 from loader.core.warehouse import Site, Warehouse
@@ -49,7 +50,7 @@ def open_edges(config: Config, source: str) -> Edges:
     events = connect(settings.url, access=settings.access, base=config.base)
     staging = connect(config.staging.url, access=config.staging.access, base=config.base)
     prepare(staging)
-    return Edges(config, source, settings, events, staging, _policy(settings))
+    return Edges(config, source, settings, events, staging, _policy(settings, _dialect(config.warehouse)))
 
 
 @contextmanager
@@ -112,12 +113,19 @@ def _scratch(store: Store) -> Iterator[Path]:
         yield Path(scratch)
 
 
-def _policy(settings: Source) -> Policy:
+def _dialect(settings: Settings) -> Dialect:
+    found: Dialect = import_module(f"loader.warehouses.{settings.kind}").DIALECT
+    return found
+
+
+def _policy(settings: Source, dialect: Dialect) -> Policy:
     return Policy(
         evolve=settings.evolve,
         max_depth=settings.max_depth,
         max_columns=settings.max_columns,
         max_line_bytes=settings.max_line_bytes,
+        max_text_bytes=dialect.max_text_bytes,
+        max_json_bytes=dialect.max_json_bytes,
         dedupe_window=settings.dedupe_window,
         events=_selection(settings.events.include, settings.events.exclude),
         properties=_selection(settings.properties.include, settings.properties.exclude),

@@ -7,7 +7,7 @@ found by the next run in the state it had reached, and goes on from there.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -134,7 +134,7 @@ def _merged(run: Run, manifest: Manifest, opened: Warehouse, tables: Tables, blo
     held = [name for name in waiting if f"{schema}.{name}" in blocked]
     free = [(name, each) for name, each in waiting.items() if name not in held]
     run.progress.step(f"{run.edges.source}: merging {len(free)} tables", total=len(free), unit="tables")
-    plan = Merge(run.load.load_id, schema, tables, run.edges.policy.dedupe_window)
+    plan = Merge(run.load.load_id, schema, tables, manifest.tables, run.edges.policy.dedupe_window)
     merged = merge_tables(opened, plan, free, lease=run.lease, threads=run.edges.workers, progress=run.progress)
     why = "waits for an earlier load, which could not merge this table"
     return [*before, *merged, *(TableResult(f"{schema}.{name}", 0, 0, 0.0, why) for name in held)]

@@ -4,7 +4,7 @@ A table is a transaction of its own, in principle. Small ones share one, as a co
 """
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -38,6 +38,7 @@ class Merge:
     load_id: str
     schema: str
     tables: Tables  # as they are now
+    reports: Mapping[str, TableReport]  # of all tables of the load, merged or not
     window: timedelta
 
 
@@ -161,7 +162,7 @@ def _added(session: Session, plan: Merge, source: Source, total: int, *, without
     rows = sum(int(session.execute(merge.insert(dialect, target, some, without=without))[0][0]) for some in together)
     profile = _PROFILE_OF.get(target.table)
     if profile and (rows or session.execute(merge.missing(dialect, target, profile, staged))):
-        for sql in merge.profile(dialect, target, profile, tuple(plan.tables[profile]), staged):
+        for sql in merge.profile(dialect, target, profile, plan.tables[profile], staged):
             session.execute(sql)
     cost = reduce(Cost.plus, (each.cost for each in staged), session.cost.minus(before))
     name = f"{plan.schema}.{target.table}"
@@ -169,8 +170,14 @@ def _added(session: Session, plan: Merge, source: Source, total: int, *, without
 
 
 def _delivery(plan: Merge, table: str, report: TableReport) -> Delivery:
-    fixed = fixed_columns(report.call)
-    return Delivery(plan.load_id, plan.schema, table, report.parts, fixed, plan.tables[table])
+    fixed, keys = fixed_columns(report.call), {part.key for part in report.parts}
+    shared = (
+        (name, each)
+        for name, each in plan.reports.items()
+        if table == TRACKS != name and each.parts and each.parts[0].key in keys
+    )
+    of = tuple(_delivery(plan, name, each) for name, each in shared)
+    return Delivery(plan.load_id, plan.schema, table, report.parts, fixed, plan.tables[table], of=of)
 
 
 def _target(plan: Merge, table: str, report: TableReport) -> Target:

@@ -126,7 +126,7 @@ def _part() -> pa.Table:
             HASH: pa.array([1, 2], pa.int64()),
             "id": ["a", "b"],
             "received_at": pa.array([_AT, _AT], MICROSECONDS),
-            "total": pa.array([12, None], pa.int64()),
             "coupon": ['["SPRING"]', None],
+            "total": pa.array([12, None], pa.int64()),
         }
     )

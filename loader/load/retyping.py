@@ -134,7 +134,7 @@ def _newest(dialect: Dialect, target: Target, profile: str, rejected: str) -> st
   )"""
     return f"""
 UPDATE {ours} AS p SET {name} = newest.{name}
-FROM ({merge.newest(dialect, theirs, key, [target.name], concerned)}) AS newest WHERE p.id = newest.id"""
+FROM ({merge.newest(dialect, theirs, key, {target.name: target.new}, concerned)}) AS newest WHERE p.id = newest.id"""
 
 
 def _known(opened: Warehouse, session: Session, schema: str) -> Tables:

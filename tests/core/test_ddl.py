@@ -113,7 +113,11 @@ def statements(dialect: Dialect) -> Iterator[tuple[str, str]]:
     yield "insert all rows", merge.insert(dialect, PEOPLE, [Staged("people_parts", {})], without=None)
     people = [Staged("people_parts", {}), Staged("more_people_parts", {})]
     yield "is someone missing from users", merge.missing(dialect, PEOPLE, "users", people)
-    columns = ("id", "received_at", "email", "loaded_at", "load_id")
+    columns = {
+        **dict.fromkeys(("id", "email", "load_id"), Column(ColumnType.STRING)),
+        **dict.fromkeys(("received_at", "loaded_at"), Column(ColumnType.TIMESTAMP)),
+        "tags": Column(ColumnType.JSON),
+    }
     made = merge.profile(dialect, PEOPLE, "users", columns, people)
     yield "forget the users of the load", made[0]
     yield "compute the users of the load anew", made[1]
