@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from flow import harness
 from hypothesis import HealthCheck, settings
-from standins import snowflake
+from standins import postgres, snowflake
 
 from loader.config import Config
 
@@ -24,6 +24,13 @@ def snowflake_account() -> Iterator[snowflake.Account]:
     with snowflake.serve() as account:
         yield account
         account.fail()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """A PostgreSQL for all tests of this process, each with schemas or databases of its own."""
+    with postgres.serve() as server:
+        yield server
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ class Postgres(Record, frozen=True, kw_only=True):
 
 
 class Redshift(Record, frozen=True, kw_only=True):
-    """A Redshift cluster or workgroup."""
+    """A provisioned cluster or a serverless workgroup. Without a password, AWS credentials give a temporary one."""
 
     kind: Literal["redshift"] = "redshift"
     host: str
@@ -50,7 +50,18 @@ class Redshift(Record, frozen=True, kw_only=True):
     database: str
     user: str | None = None
     password: Secret | None = None
-    threads: Threads = 4  # sessions at once
+    cluster: str | None = None  # its identifier, to log in with AWS credentials
+    workgroup: str | None = None  # the same of a serverless one
+    region: str | None = None
+    profile: str | None = None  # of ~/.aws/config
+    iam_role: str | None = None  # that the cluster reads staging with: an ARN, or "default"
+    access_key_id: Secret | None = None  # or keys for the same
+    secret_access_key: Secret | None = None
+    session_token: Secret | None = None
+    driver: Literal["redshift_connector", "psycopg"] = "redshift_connector"
+    sslmode: Literal["disable", "verify-ca", "verify-full"] = "verify-full"
+    root_certificate_file: str | None = None  # for psycopg; None: the system's
+    query_group: str = "loader"  # for WLM, and to find our queries by
 
 
 class BigQuery(Record, frozen=True, kw_only=True):
