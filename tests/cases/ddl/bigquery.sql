@@ -145,12 +145,13 @@ SELECT 1 FROM (SELECT user_id AS id FROM people_parts WHERE user_id IS NOT NULL 
 DELETE FROM `shop`.`users` WHERE id IN (SELECT user_id AS id FROM people_parts WHERE user_id IS NOT NULL UNION ALL SELECT user_id AS id FROM more_people_parts WHERE user_id IS NOT NULL);
 
 -- compute the users of the load anew
-INSERT INTO `shop`.`users` (`id`, `received_at`, `email`, `loaded_at`, `load_id`)
-SELECT id, `received_at`, `email`, CURRENT_TIMESTAMP(), 'it\'s a load'
+INSERT INTO `shop`.`users` (`id`, `email`, `received_at`, `tags`, `loaded_at`, `load_id`)
+SELECT id, `email`, `received_at`, `tags`, CURRENT_TIMESTAMP(), 'it\'s a load'
 FROM (
 SELECT user_id AS id,
+  ARRAY_AGG(`email` IGNORE NULLS ORDER BY turn DESC LIMIT 1)[SAFE_OFFSET(0)] AS `email`,
   ARRAY_AGG(`received_at` IGNORE NULLS ORDER BY turn DESC LIMIT 1)[SAFE_OFFSET(0)] AS `received_at`,
-  ARRAY_AGG(`email` IGNORE NULLS ORDER BY turn DESC LIMIT 1)[SAFE_OFFSET(0)] AS `email`
+  ARRAY_AGG(`tags` IGNORE NULLS ORDER BY turn DESC LIMIT 1)[SAFE_OFFSET(0)] AS `tags`
 FROM (
   SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY coalesce(`timestamp`, received_at), received_at, id) AS turn
   FROM `shop`.`identifies` AS t WHERE user_id IN (SELECT user_id AS id FROM people_parts WHERE user_id IS NOT NULL UNION ALL SELECT user_id AS id FROM more_people_parts WHERE user_id IS NOT NULL)

@@ -11,6 +11,20 @@ CREATE TABLE IF NOT EXISTS "shop"."every_type" (
   "json" SUPER ENCODE ZSTD
 );
 
+-- create shop.pages, 2 columns
+CREATE TABLE IF NOT EXISTS "shop"."pages" (
+  "id" VARCHAR(256) ENCODE ZSTD,
+  "received_at" TIMESTAMPTZ ENCODE AZ64
+)
+DISTKEY (id) SORTKEY (received_at);
+
+-- create shop.users, 2 columns
+CREATE TABLE IF NOT EXISTS "shop"."users" (
+  "id" VARCHAR(256) ENCODE ZSTD,
+  "received_at" TIMESTAMPTZ ENCODE AZ64
+)
+DISTKEY (id) SORTKEY (id);
+
 -- create shop.order, 2 columns
 CREATE TABLE IF NOT EXISTS "shop"."order" (
   "select" VARCHAR(256) ENCODE ZSTD,
@@ -138,7 +152,7 @@ INSERT INTO "shop"."identifies" ("id", "loaded_at", "load_id")
 SELECT "id", CAST(SYSDATE AS TIMESTAMPTZ), 'it''s a load' FROM people_parts;
 
 -- is someone missing from users
-SELECT 1 FROM (SELECT user_id AS id FROM people_parts WHERE user_id IS NOT NULL UNION ALL SELECT user_id AS id FROM more_people_parts WHERE user_id IS NOT NULL) AS people WHERE id NOT IN (SELECT id FROM "shop"."users" AS t) LIMIT 1;
+SELECT 1 FROM (SELECT user_id AS id FROM people_parts WHERE user_id IS NOT NULL UNION ALL SELECT user_id AS id FROM more_people_parts WHERE user_id IS NOT NULL) AS people LEFT JOIN "shop"."users" AS t ON t.id = people.id WHERE t.id IS NULL LIMIT 1;
 
 -- forget the users of the load
 DELETE FROM "shop"."users" WHERE id IN (SELECT user_id AS id FROM people_parts WHERE user_id IS NOT NULL UNION ALL SELECT user_id AS id FROM more_people_parts WHERE user_id IS NOT NULL);

@@ -160,18 +160,22 @@ SELECT 1 FROM (SELECT user_id AS id FROM people_parts WHERE user_id IS NOT NULL 
 DELETE FROM "SHOP"."USERS" WHERE id IN (SELECT user_id AS id FROM people_parts WHERE user_id IS NOT NULL UNION ALL SELECT user_id AS id FROM more_people_parts WHERE user_id IS NOT NULL);
 
 -- compute the users of the load anew
-INSERT INTO "SHOP"."USERS" ("ID", "RECEIVED_AT", "EMAIL", "LOADED_AT", "LOAD_ID")
-SELECT id, "RECEIVED_AT", "EMAIL", CURRENT_TIMESTAMP(), 'it''s a load'
+INSERT INTO "SHOP"."USERS" ("ID", "EMAIL", "RECEIVED_AT", "TAGS", "LOADED_AT", "LOAD_ID")
+SELECT id, "EMAIL", "RECEIVED_AT", "TAGS", CURRENT_TIMESTAMP(), 'it''s a load'
 FROM (
 SELECT user_id AS id,
+  MAX_BY("EMAIL",
+  IFF("EMAIL" IS NULL,
+  NULL,
+  turn)) AS "EMAIL",
   MAX_BY("RECEIVED_AT",
   IFF("RECEIVED_AT" IS NULL,
   NULL,
   turn)) AS "RECEIVED_AT",
-  MAX_BY("EMAIL",
-  IFF("EMAIL" IS NULL,
+  MAX_BY("TAGS",
+  IFF("TAGS" IS NULL,
   NULL,
-  turn)) AS "EMAIL"
+  turn)) AS "TAGS"
 FROM (
   SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY coalesce("TIMESTAMP", received_at), received_at, id) AS turn
   FROM "SHOP"."IDENTIFIES" AS t WHERE user_id IN (SELECT user_id AS id FROM people_parts WHERE user_id IS NOT NULL UNION ALL SELECT user_id AS id FROM more_people_parts WHERE user_id IS NOT NULL)
