@@ -137,14 +137,16 @@ SELECT 1 FROM (SELECT user_id AS id FROM people_parts WHERE user_id IS NOT NULL 
 DELETE FROM "shop"."users" WHERE id IN (SELECT user_id AS id FROM people_parts WHERE user_id IS NOT NULL UNION ALL SELECT user_id AS id FROM more_people_parts WHERE user_id IS NOT NULL);
 
 -- compute the users of the load anew
-INSERT INTO "shop"."users" ("id", "received_at", "email", "loaded_at", "load_id")
-SELECT id, "received_at", "email", now(), 'it''s a load'
+INSERT INTO "shop"."users" ("id", "email", "received_at", "tags", "loaded_at", "load_id")
+SELECT id, "email", "received_at", "tags", now(), 'it''s a load'
 FROM (
 SELECT user_id AS id,
+  arg_max("email",
+  turn) FILTER ("email" IS NOT NULL) AS "email",
   arg_max("received_at",
   turn) FILTER ("received_at" IS NOT NULL) AS "received_at",
-  arg_max("email",
-  turn) FILTER ("email" IS NOT NULL) AS "email"
+  arg_max("tags",
+  turn) FILTER ("tags" IS NOT NULL) AS "tags"
 FROM (
   SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY coalesce("timestamp", received_at), received_at, id) AS turn
   FROM "shop"."identifies" AS t WHERE user_id IN (SELECT user_id AS id FROM people_parts WHERE user_id IS NOT NULL UNION ALL SELECT user_id AS id FROM more_people_parts WHERE user_id IS NOT NULL)
