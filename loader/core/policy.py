@@ -6,7 +6,6 @@ from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from loader.core.leaves import Path
 from loader.core.schema import Tables
 
 Evolve = Literal["evolve", "freeze", "discard"]
@@ -40,7 +39,7 @@ class Policy:
     events: Selection = field(default_factory=Selection)
     properties: Selection = field(default_factory=Selection)
 
-    def takes_path(self, path: Path) -> bool:
+    def takes_path(self, path: Sequence[str]) -> bool:
         """Return whether the value at a path below `context`, `properties` or `traits` is taken."""
         if not self.properties.include and not self.properties.exclude:
             return True

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from loader.core import exact, scanning, spec
+from loader.core.bounds import MAX_AT, MIN_AT
 from loader.core.building import Builder
 from loader.core.compression import unpacked
 from loader.core.leaves import Rows
@@ -29,7 +30,6 @@ from loader.core.routes import Route, Routes
 from loader.core.routing import Routed, Router
 from loader.core.rows import Batch, Reader, gathered
 from loader.core.system import roots, text_paths
-from loader.core.timestamps import MAX_AT, MIN_AT
 from loader.core.tracks import projected
 from loader.errors import AccessError, CorruptFileError, ObjectChangedError
 

@@ -5,18 +5,16 @@ Digits beyond microseconds are cut. No second 60 and no year outside 0001–9999
 """
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from loader.core.bounds import EPOCH, MAX_AT, MICROSECOND, MIN_AT
+
 MICROSECONDS = pa.timestamp("us", tz="UTC")
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-MIN_AT = (datetime(1, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND
-MAX_AT = (datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC) - EPOCH) // _MICROSECOND
 _ISO = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(Z|[+-]\d\d(?::?\d\d)?)?)?", re.ASCII
 )
@@ -41,7 +39,7 @@ def microseconds(text: str) -> int | None:
     offset = _offset_seconds(zone or "Z")
     if offset is None:
         return None
-    instant = (moment - EPOCH) // _MICROSECOND + micros - offset * 1_000_000
+    instant = (moment - EPOCH) // MICROSECOND + micros - offset * 1_000_000
     return instant if MIN_AT <= instant <= MAX_AT else None
 
 

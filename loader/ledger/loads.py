@@ -5,12 +5,12 @@ from dataclasses import astuple
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from loader.core.bounds import EPOCH
 from loader.core.dialect import among, quoted
 from loader.core.objects import File
 from loader.core.plan import Arrival, PlannedLoad
 from loader.core.report import BadFile, Counts
 from loader.core.results import State, TableResult
-from loader.core.timestamps import EPOCH
 from loader.core.warehouse import Row, Session
 
 CLAIMED, LOADED, QUARANTINED, RELEASED = "claimed", "loaded", "quarantined", "released"

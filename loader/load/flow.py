@@ -25,14 +25,13 @@ from loader.ledger import loads as ledger
 from loader.ledger import notes
 from loader.ledger.tables import SCHEMA
 from loader.load import retention
-from loader.load.edges import Edges, open_edges, warehouse
+from loader.load.edges import Edges, connected, open_edges
 from loader.load.leasing import Lease, leased_to
 from loader.load.listing import Listing, pending
 from loader.load.merging import Merge, merge_tables
 from loader.load.migrating import known_tables, migrated
 from loader.load.retrying import retried
 from loader.load.runs import Manifest, Run, stored_manifest
-from loader.load.shredding import shredded
 
 Choose = Callable[[Session], Sequence[Arrival]]
 
@@ -72,7 +71,9 @@ def loaded(edges: Edges, choose: Choose, *, kind: str, progress: Progress) -> li
 
 def shredded_before(run: Run) -> Manifest:
     """Return a load's manifest; shreds its files first, unless that was done and the tables still take the parts."""
-    with warehouse(run.edges.config, staging=run.edges.staging) as opened:
+    from loader.load.shredding import shredded  # with all of Arrow: a run that finds nothing to do goes without it
+
+    with connected(run.edges.config, staging=run.edges.staging) as opened:
         known = retried(partial(known_tables, opened, run.edges.settings.schema))
     manifest = stored_manifest(run)
     if manifest is None or not fits(known, manifest.tables, max_columns=run.edges.policy.max_columns):
@@ -82,7 +83,7 @@ def shredded_before(run: Run) -> Manifest:
 
 def merged(run: Run, manifest: Manifest, blocked: set[str]) -> LoadResult:
     """Bring a load whose files are shredded to done, or as far as its tables allow; these are added to `blocked`."""
-    with warehouse(run.edges.config, staging=run.edges.staging) as opened:
+    with connected(run.edges.config, staging=run.edges.staging) as opened:
         made, tables = retried(partial(migrated, run, manifest, opened))
         results = _merged(run, manifest, opened, tables, blocked)
         blocked |= {each.table for each in results if each.error}

@@ -14,7 +14,7 @@ from loader.core.results import Progress
 from loader.core.warehouse import Session, Warehouse
 from loader.errors import LeaseError, LoaderError
 from loader.ledger import leases
-from loader.load.edges import Edges, warehouse
+from loader.load.edges import Edges, connected, warehouse
 from loader.load.retrying import retried
 
 T = TypeVar("T")
@@ -77,7 +77,7 @@ def leased_to(edges: Edges, progress: Progress, begin: Begin[T]) -> Iterator[tup
         stopped.set()
         keeper.join()
         if not lease.returned.is_set():
-            with warehouse(edges.config, staging=edges.staging) as opened:
+            with connected(edges.config, staging=edges.staging) as opened:
                 retried(partial(_released, opened, lease))
 
 
@@ -116,7 +116,7 @@ def _keep(edges: Edges, lease: Lease, stopped: threading.Event) -> None:
     ttl = edges.config.load.lease_ttl
     while not stopped.wait(ttl.total_seconds() / _RENEWALS):
         try:
-            with warehouse(edges.config, staging=edges.staging) as opened, opened.session() as session:
+            with connected(edges.config, staging=edges.staging) as opened, opened.session() as session:
                 if not leases.renew(session, edges.source, lease.token, now=datetime.now(UTC), ttl=ttl):
                     lease.lost.set()
         except LoaderError:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from functools import partial, reduce
 
 from loader.core import merge, spec
+from loader.core.bounds import MAX_AT, MIN_AT
 from loader.core.dialect import Dialect
 from loader.core.merge import Source, Target
 from loader.core.report import TableReport
@@ -19,7 +20,6 @@ from loader.core.results import Cost, Progress, TableResult
 from loader.core.schema import Tables
 from loader.core.spec import TRACKS
 from loader.core.staging import Delivery, Staged, fixed_columns
-from loader.core.timestamps import MAX_AT, MIN_AT
 from loader.core.types import ColumnType
 from loader.core.warehouse import Session, Warehouse
 from loader.errors import CapacityError, WarehouseError

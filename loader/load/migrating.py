@@ -3,9 +3,6 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from loader.core import ddl
 from loader.core.dialect import Dialect
 from loader.core.objects import load_bytes
@@ -79,6 +76,9 @@ def _what(run: Run, manifest: Manifest, table: str) -> str:
     report = manifest.tables[table]
     if report.call != "track" or table == TRACKS:
         return f"{report.call} calls"
+    import pyarrow as pa  # here, so that a run that finds nothing to do goes without it
+    import pyarrow.parquet as pq
+
     part = load_bytes(run.edges.staging, report.parts[0].key) if report.parts else None
     names = pq.read_table(pa.BufferReader(part), columns=["event_text"])["event_text"] if part else []
     return f"event {str(names[0])!r}" if len(names) else "events"

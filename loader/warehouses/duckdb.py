@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 
 from loader.config.warehouses import IN_MEMORY
 from loader.config.warehouses import DuckDB as Settings
@@ -140,6 +139,8 @@ class _Cursor:
         """Add rows through Arrow: one statement, whatever their number."""
         if not rows:
             return
+        import pyarrow as pa  # a run that finds nothing to do adds nothing, and need not wait for this import
+
         data = pa.table({name: [row[index] for row in rows] for index, name in enumerate(columns)})
         names = ", ".join(quoted(DIALECT, name) for name in columns)
         with _translated(f"adding {len(rows)} rows to {table}"):
