@@ -58,6 +58,7 @@ class Shard:
     known: Known = field(default_factory=Known)
     memory_bytes: int = 192 * MIB  # budget of one worker above the interpreter and its libraries
     only: frozenset[str] = frozenset()  # tables to write; all if empty
+    packed: bool = True  # whether parts are compressed
     compiled: bool = scanning.COMPILED  # whether the compiled scanner reads the lines
 
 
@@ -262,7 +263,7 @@ class _Work:
         builder.rejects = []
         received = np.asarray(data["received_at"].cast(pa.int64()))
         key = f"{self.shard.prefix}{table.route.table}/{self.shard.index:05}-{len(table.parts):03}.parquet"
-        buffer = encoded(data)
+        buffer = encoded(data, packed=self.shard.packed)
         self.write(key, buffer)
         bounds = int(received.min(initial=MAX_AT)), int(received.max(initial=MIN_AT))
         table.parts.append(Part(key, rows, buffer.size, types, overflow, *bounds))

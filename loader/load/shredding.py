@@ -47,6 +47,8 @@ def _shards(run: Run, known: Known) -> list[Shard]:
     limit = edges.config.load.shard_bytes
     chosen = shards(sizes, workers=edges.workers, max_bytes=limit, min_bytes=_MIN_SHARD_BYTES)
     memory = edges.config.load.memory // max(min(edges.workers, len(chosen)), 1) - _INTERPRETER_BYTES
+    # A part in a folder is read from there within minutes; what is kept, or goes over a network, is worth packing.
+    packed = "://" in edges.staging.url or edges.config.staging.keep_days > 0
     return [
         Shard(
             index,
@@ -55,6 +57,7 @@ def _shards(run: Run, known: Known) -> list[Shard]:
             edges.policy,
             known,
             max(memory, _MIN_MEMORY_BYTES),
+            packed=packed,
         )
         for index, ordinals in enumerate(chosen)
     ]

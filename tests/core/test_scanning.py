@@ -136,12 +136,13 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_it_refuses_what_it_must_not_take_and_keeps_nothing_of_it(name: str) -> None:
     good = b'{"type":"page","userId":"u","properties":{"good":%d}}\n'
-    bad = b'{"type":"page","userId":"u","properties":{"first":[7],"before":"x","o":%s}}\n'
+    bad = b'{"type":"page","userId":"u","properties":{"good":3,"first":[7],"before":"x","yes":true,"d":1.5,"o":%s}}\n'
     router = Router(Routes(Known(), Policy()))
-    [found] = router.route(good % 1 + bad % REFUSED[name] + good % 2, 0, 1)
+    refused = bad % REFUSED[name]
+    [found] = router.route(good % 1 + refused + good % 2 + refused, 0, 1)
     rows = router.taken("pages")
     assert rows is not None
-    assert (found.scanned, found.lines, len(found.odd) + len(found.quarantined)) == (2, 3, 1)
+    assert (found.scanned, found.lines, len(found.odd) + len(found.quarantined)) == (2, 4, 2)
     leaves = {leaf.path[-1]: leaf.array.to_pylist() for leaf in rows.leaves}
     assert leaves == {"userId": ["u", "u"], "good": [1, 2]}
 

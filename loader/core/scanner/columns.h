@@ -199,12 +199,12 @@ static void node_freed(Node *node)
 
 static inline int is_text(enum Kind kind) { return kind == STRING || kind == JSON; }
 
-/* Make a column `rows` long, the new ones null. */
+/* Make a column at least `rows` long, the new ones null. It has one more after a line that was taken back. */
 static inline int padded(Table *table, Column *column, int64_t rows)
 {
-    size_t length = (size_t)rows, more = length - (size_t)column->rows;
-    if (!more)
+    if (rows <= column->rows)
         return 1;
+    size_t length = (size_t)rows, more = length - (size_t)column->rows;
     if (!grown(&column->valid, (length + 7) / 8, 1))
         return 0;
     if (is_text(column->kind)) {
