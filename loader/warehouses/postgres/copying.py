@@ -32,7 +32,8 @@ def chunks(path: str, columns: Sequence[tuple[str, ColumnType]]) -> Iterator[byt
     with pq.ParquetFile(path) as file:
         there = set(file.schema_arrow.names)
         wanted = [name for name, _ in columns if name in there]
-        for batch in file.iter_batches(batch_size=_rows(file.metadata), columns=wanted):
+        batches = file.iter_batches(batch_size=_rows(file.metadata), columns=wanted)
+        for batch in (piece for each in batches for piece in _pieces(each)):
             arrays = [_array(batch, name, kind) for name, kind in columns]
             sink = io.BytesIO()
             table = pa.RecordBatch.from_arrays(arrays, [name for name, _ in columns])
@@ -44,6 +45,12 @@ def _rows(found: pq.FileMetaData) -> int:
     unpacked: int = sum(found.row_group(group).total_byte_size for group in range(found.num_row_groups))
     rows: int = found.num_rows
     return max(1, min(_MAX_CHUNK_ROWS, _CHUNK_BYTES * rows // max(unpacked, 1)))
+
+
+def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Yield a batch in pieces of bounded bytes: what repeats itself is larger here than in its file."""
+    rows = max(1, _CHUNK_BYTES * batch.num_rows // max(batch.nbytes, 1))
+    return (batch.slice(first, rows) for first in range(0, batch.num_rows, rows))
 
 
 def _array(batch: pa.RecordBatch, name: str, kind: ColumnType) -> pa.Array:

@@ -19,8 +19,8 @@ def serve() -> Iterator[Place]:
         postgres.run(server, [f"CREATE ROLE reader LOGIN PASSWORD '{_doubled(server.password)}'"])
         yield Place(
             "postgres",
-            lambda: settings(server, _fresh(server), server.user),
-            denied=lambda: settings(server, _fresh(server), "reader"),
+            lambda: settings(server, fresh(server), server.user),
+            denied=lambda: settings(server, fresh(server), "reader"),
             environment={_VARIABLE: server.password},
         )
 
@@ -33,7 +33,8 @@ def settings(server: Server, database: str, user: str) -> str:
     )
 
 
-def _fresh(server: Server) -> str:
+def fresh(server: Server) -> str:
+    """Make an empty database; return its name."""
     name = f"test_{uuid4().hex[:12]}"
     postgres.run(server, [f"CREATE DATABASE {name}"])
     return name
