@@ -4,13 +4,14 @@ The order is kept within an envelope. No identifier is twice in a batch: some to
 of the two wins would be theirs to choose.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from loader.core.audience import Member
+from loader.core.audience import Member, Op
 from loader.core.destination import Limits
 
+_NOBODY: tuple[tuple[str, str], ...] = ()
 _MAX_OPEN = 32  # envelopes that wait for more members at the same time
 
 
@@ -28,8 +29,8 @@ def packed(
     waiting: dict[tuple[bool, str], _Open] = {}
     for member in members:
         size = len(member.raw) + 1
-        names = {(name, str(member.fields[name])) for name in identity if member.fields.get(name) is not None}
-        place = (member.op.value == "remove", envelope(member))
+        names = _names(member, identity) if identity else _NOBODY
+        place = (member.op is Op.REMOVE, envelope(member))
         there = waiting.get(place)
         if there and not _fits(there, size, names, limits):
             yield tuple(waiting.pop(place).members)
@@ -39,7 +40,8 @@ def packed(
                 yield tuple(waiting.pop(next(iter(waiting))).members)
             there = waiting[place] = _Open()
         there.members.append(member)
-        there.identifiers |= names
+        if names:
+            there.identifiers.update(names)
         there.bytes += size
     for there in waiting.values():
         yield tuple(there.members)
@@ -53,7 +55,11 @@ def batch_key(versions: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def _fits(there: _Open, size: int, names: set[tuple[str, str]], limits: Limits) -> bool:
+def _names(member: Member, identity: tuple[str, ...]) -> Collection[tuple[str, str]]:
+    return [(name, str(value)) for name in identity if (value := member.fields.get(name)) is not None]
+
+
+def _fits(there: _Open, size: int, names: Collection[tuple[str, str]], limits: Limits) -> bool:
     if len(there.members) >= limits.rows or there.bytes + size > limits.bytes:
         return False
     return there.identifiers.isdisjoint(names)

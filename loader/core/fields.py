@@ -14,6 +14,7 @@ from typing import Any
 Normal = Callable[[Any], Any]  # value of the warehouse, never null → value of the tool; None: as if it were null
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\"(),:;<>\[\]\\]+@[^@\s.\x00-\x1f]+(\.[^@\s.\x00-\x1f]+)+")
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
+_AS_JSON = {str, bool, int, float, list, dict}
 _TRUE, _FALSE = {"true", "t", "yes", "y", "1"}, {"false", "f", "no", "n", "0"}
 
 
@@ -27,9 +28,9 @@ class Null(Enum):
 
 def plain(value: Any) -> Any:
     """Return the value as JSON has it: times in ISO 8601 and UTC, decimals as numbers, bytes as hex."""
+    if type(value) in _AS_JSON:
+        return value
     match value:
-        case str() | bool() | int() | float() | list() | dict():
-            return value
         case Decimal():
             return int(value) if value == value.to_integral_value() else float(value)
         case datetime():

@@ -14,6 +14,7 @@ from loader.core.fields import Field, Null
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _OMITTED = object()
+_ENCODER = msgspec.json.Encoder()
 Fields = dict[str, Any]
 
 
@@ -33,7 +34,7 @@ def mapped(
     makers = [
         (each.name, columns.index(fields[each.name]), _maker(each, prehashed=each.name in prehashed)) for each in chosen
     ]
-    identity = [name for name in destination.identity if name in fields]
+    identity, required = [name for name in destination.identity if name in fields], bool(destination.identity)
 
     def map_row(row: Sequence[Any]) -> Fields | Refused:
         found: Fields = {}
@@ -44,7 +45,7 @@ def mapped(
                 return Refused("invalid_value", f"{name} {_reason(error)}")
             if value is not _OMITTED:
                 found[name] = value
-        if destination.identity and not any(found.get(name) not in (None, "") for name in identity):
+        if required and not any(found.get(name) not in (None, "") for name in identity):
             return Refused("no_identifier", f"none of {', '.join(identity)} is set")
         return found
 
@@ -71,10 +72,10 @@ def encoded(destination: Destination[Any], settings: Any, member: Member) -> Mem
     payload = destination.encode(settings, member)
     if isinstance(payload, Refused):
         return payload
-    raw = msgspec.json.encode(payload)
+    raw = _ENCODER.encode(payload)
     if len(raw) > destination.limits.row_bytes:
         return Refused("too_large", f"{len(raw):,} bytes, and the tool takes {destination.limits.row_bytes:,}")
-    return replace(member, payload=payload, raw=msgspec.Raw(raw))
+    return Member(member.key, member.op, member.fields, member.version, member.remote_id, payload, msgspec.Raw(raw))
 
 
 def identifiers(destination: Destination[Any], fields: Mapping[str, Any]) -> Fields:
@@ -95,7 +96,7 @@ def field_of(destination: Destination[Any], name: str) -> Field:
 
 def _maker(field: Field, *, prehashed: bool) -> Callable[[Any], Any]:
     """Return the function from a column's value to the field's."""
-    normal, longest = field.normal, field.max_length
+    normal, longest, hashed = field.normal, field.max_length, field.hashed and not prehashed
     absent = {Null.SEND: None, Null.OMIT: _OMITTED, Null.EMPTY: ""}[field.null]
 
     def make(value: Any) -> Any:
@@ -106,7 +107,7 @@ def _maker(field: Field, *, prehashed: bool) -> Callable[[Any], Any]:
             return absent
         if longest is not None and len(str(found)) > longest:
             raise ValueError(f"has {len(str(found)):,} characters, and the tool takes {longest:,}")
-        return _hash(str(found)) if field.hashed and not prehashed else found
+        return _hash(str(found)) if hashed else found
 
     return make
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+import msgspec
+
 from loader.core.audience import Accepted, Failed, Outcome, Rejected, Unknown
 from loader.core.warehouse import Row
 from loader.delivery.delivering import Working
@@ -104,5 +106,7 @@ class Log:
 
 def spelled(idents: Mapping[str, Any]) -> tuple[str, str | None]:
     """Return identifiers as JSON, and a hash of it; None where the tool knows rows by the sync's key."""
-    text = json.dumps(idents, sort_keys=True, ensure_ascii=False)
-    return text, hashlib.sha256(text.encode()).hexdigest()[:32] if idents else None
+    if not idents:
+        return "{}", None
+    text = msgspec.json.encode(idents, order="sorted")
+    return text.decode(), hashlib.sha256(text).hexdigest()[:32]

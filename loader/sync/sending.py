@@ -5,7 +5,7 @@ again, under the same keys; where a tool would do it twice, a note before the re
 """
 
 import json
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 
@@ -25,6 +25,8 @@ from loader.sync.planning import OTHERS, REMOVALS, Encoder, table
 _CHUNK_ROWS = 5_000
 _PATIENCE_BATCHES = 3  # that fail as a whole, one after the other
 _HALVINGS, _HALVINGS_PER_ROWS = 50, 1_000
+_KEY, _IDENTS, _SHARED = (diff.PLAN.index(name) for name in ("row_key", "idents", "shared"))
+_OPS = {op.value: op for op in Op}
 _NOT_REMOVED = "it is still there under its old identifier, so it waits"
 
 
@@ -123,7 +125,7 @@ class Sending:
 
     def _removed(self, row: Row) -> Member | None:
         """Return who leaves, or whose old identifier does; None where nothing is to be sent."""
-        place, shared = _place(row), row[10]
+        place, shared = _place(row, row[_IDENTS], None), row[_SHARED]
         idents = json.loads(place.idents or "{}")
         if place.op == "replace":
             fields = self._encoder.fields(row)
@@ -135,17 +137,16 @@ class Sending:
         return self._known(place, self._encoder.removal(place.row_key, idents, place.version, place.remote_id))
 
     def _sent(self, row: Row) -> Member | None:
-        place = _place(row)
-        if place.row_key in self._held_back:
-            self._log.settled(place, Failed(place.row_key, "not_removed", _NOT_REMOVED))
-            return None
         fields = self._encoder.fields(row)
-        if isinstance(fields, Refused):
-            self._log.settled(place, Rejected(place.row_key, fields.code, fields.message))
+        if isinstance(fields, Refused) or row[_KEY] in self._held_back:
+            place = _place(row, row[_IDENTS], None)
+            if isinstance(fields, Refused):
+                self._log.settled(place, Rejected(place.row_key, fields.code, fields.message))
+            else:
+                self._log.settled(place, Failed(place.row_key, "not_removed", _NOT_REMOVED))
             return None
-        text, digest = spelled(self._encoder.identifiers(fields))
-        place = place._replace(idents=text, ident_hash=digest)
-        op = Op(place.op)
+        place = _place(row, *spelled(self._encoder.identifiers(fields)))
+        op = _OPS[place.op]
         return self._known(place, self._encoder.member(place.row_key, op, fields, place.version, place.remote_id))
 
     def _known(self, place: Place, member: Member | Refused) -> Member | None:
@@ -170,6 +171,7 @@ def place_of(entry: dict[str, object]) -> Place:
     return Place(**{name: entry[name] for name in Place._fields})  # type: ignore[arg-type]  # as they were written
 
 
-def _place(row: Sequence[object]) -> Place:
-    values = dict(zip(diff.PLAN, row, strict=False))
-    return Place(**{name: values.get(name) for name in Place._fields})  # type: ignore[arg-type]  # as they were planned
+def _place(row: Row, idents: str | None, ident_hash: str | None) -> Place:
+    """Return the place of a row of the plan, whose columns are those of `diff.PLAN`."""
+    seq, key, op, _, row_hash, source, version, attempts, _, remote_id, _ = row[: len(diff.PLAN)]
+    return Place(seq, key, op, row_hash, source, version, attempts, idents, ident_hash, remote_id)
