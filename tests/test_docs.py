@@ -18,6 +18,8 @@ import pytest
 from loader import warehouses
 from loader.cli import parser
 from loader.config import Access, Config, Dagster, Load, Source, Staging, parse
+from loader.config.records import Common, Guard, Sync
+from loader.config.syncs import destination, kinds
 from loader.config.warehouses import KINDS, DuckDB
 
 ROOT = Path(__file__).parents[1]
@@ -31,10 +33,20 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "[sources.NAME]": Source,
     "[sources.NAME.access]": Access,
     "[dagster]": Dagster,
+    "[destinations.NAME]": Common,
+    "[syncs.NAME]": Sync,
+    "[syncs.NAME.guard]": Guard,
 }
+DESTINATIONS = "| destination | tool | modes | known by | rows per request | resend |"
 ORDER = (
     *("Two flows", "Ten lines without a cloud", "What is supported", "Configuration", "Operating it"),
-    *("Tables, types and how they change", "Benchmark", "Adding a warehouse", "Where to start reading"),
+    *(
+        "Tables, types and how they change",
+        "Benchmark",
+        "Adding a destination",
+        "Adding a warehouse",
+        "Where to start reading",
+    ),
 )
 
 
@@ -150,6 +162,25 @@ def test_every_warehouse_is_in_the_table() -> None:
     assert listed == MODULES
 
 
+def destinations_table() -> str:
+    """Return the table of destinations as the code has it."""
+    lines = [DESTINATIONS, "|---|---|---|---|---:|---|"]
+    for kind in kinds():
+        each = destination(kind)
+        modes, known = ", ".join(sorted(mode.value for mode in each.modes)), " or ".join(each.identity) or "the key"
+        lines.append(f"| `{kind}` | {each.title} | {modes} | {known} | {each.limits.rows:,} | {each.resend.value} |")
+    return "\n".join(lines) + "\n"
+
+
+def test_the_destinations_table_is_that_of_the_code() -> None:
+    start = README.index(DESTINATIONS)
+    found = README[start : README.index("\n\n", start) + 1]
+    if os.environ.get("LOADER_WRITE"):
+        (ROOT / "README.md").write_text(README.replace(found, destinations_table()), encoding="utf-8")
+        return
+    assert found == destinations_table(), 'LOADER_WRITE=1 make test ARGS="-k destinations_table" writes it'
+
+
 def test_links_lead_to_files_that_exist() -> None:
     for name in ("README.md", "CHANGELOG.md"):
         links = re.findall(r"\]\(([^)#]+)[^)]*\)", (ROOT / name).read_text(encoding="utf-8"))
@@ -158,7 +189,7 @@ def test_links_lead_to_files_that_exist() -> None:
 
 def test_the_readme_keeps_its_order_and_its_length() -> None:
     assert tuple(re.findall(r"^## (.+)$", README, re.MULTILINE)) == ORDER
-    assert README.count("\n") <= 400
+    assert README.count("\n") <= 520
 
 
 def test_the_changes_of_this_version_are_told() -> None:

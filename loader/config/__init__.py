@@ -138,6 +138,7 @@ def _anchored(config: Config, base: Path) -> Config:
         staging=_anchored_place(config.staging, base),
         sources={name: _anchored_place(source, base) for name, source in config.sources.items()},
         dagster=replace(config.dagster, snapshot=config.dagster.snapshot and _absolute(config.dagster.snapshot, base)),
+        destinations={name: _anchored_endpoint(each, base) for name, each in config.destinations.items()},
         syncs={name: _anchored_sync(sync, base) for name, sync in config.syncs.items()},
     )
 
@@ -155,6 +156,14 @@ def _anchored_url(url: str, base: Path) -> str:
 
 def _absolute(path: str, base: Path) -> str:
     return os.path.abspath(base / Path(path).expanduser())
+
+
+def _anchored_endpoint(endpoint: Endpoint, base: Path) -> Endpoint:
+    """Return the destination with its folder made absolute, where it is one."""
+    url = getattr(endpoint.own, "url", None)
+    if not isinstance(url, str) or "://" in url:
+        return endpoint
+    return replace(endpoint, own=replace(endpoint.own, url=_absolute(url, base)))
 
 
 def _anchored_sync(sync: Sync, base: Path) -> Sync:
