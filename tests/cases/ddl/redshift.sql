@@ -223,3 +223,42 @@ SELECT
   l.error
 FROM loader.loads AS l
 ORDER BY l.created_at DESC;
+
+-- a view of the ledger
+CREATE OR REPLACE VIEW loader.sync_history AS
+SELECT
+  r.sync,
+  r.run_id,
+  r.destination,
+  r.state,
+  r.planned_at,
+  r.finished_at,
+  r.audience_rows,
+  r.adds,
+  r.changes,
+  r.removes,
+  r.confirmed,
+  r.removed,
+  r.rejected,
+  r.failed,
+  r.unknown,
+  r.requests,
+  r.error
+FROM loader.sync_runs AS r
+ORDER BY r.planned_at DESC;
+
+-- a view of the ledger
+CREATE OR REPLACE VIEW loader.sync_latest AS
+SELECT
+  m.sync,
+  m.row_key,
+  m.state,
+  m.op,
+  m.code,
+  m.message,
+  m.attempts,
+  m.remote_id,
+  m.run_id,
+  m.sent_at,
+  m.changed_at
+FROM loader.sync_ledger AS m;
