@@ -12,6 +12,7 @@ from flow.harness import lines, put, run, track
 
 from contract import reading
 from contract.conftest import Project
+from contract.exceptions import exception
 from contract.places import Place
 from loader.errors import WarehouseError
 from loader.load import doctor, retype
@@ -169,13 +170,21 @@ def test_users_and_accounts_have_the_newest_value_of_each_trait(make: Project) -
 
 def test_json_keeps_its_values(make: Project) -> None:
     config = make()
-    text = '{"a": {"b": [1, 2.50, null, true, "\\u00e9\\ud83d\\ude00\\\\ \\"q\\" \\n"]}, "big": 1234567890123456789012}'
+    text = '{"a": {"b": [1, 2.50, null, true, "\\u00e9\\ud83d\\ude00\\\\ \\"q\\" \\n"]}}'
     line = lines(event(1, doc=["@"])).replace(b'["@"]', f"[{text}]".encode())
     put(config, "a.gz", line)
     run(config)
     inner = ("array", (Decimal(1), Decimal("2.5"), None, ("boolean", True), 'é😀\\ "q" \n'))
-    whole = {("a", ("object", frozenset({("b", inner)}))), ("big", Decimal("1234567890123456789012"))}
+    whole = {("a", ("object", frozenset({("b", inner)})))}
     assert own(reading.table(config, "order_completed")) == [{"doc": ("array", (("object", frozenset(whole)),))}]
+
+
+@exception("bigquery", "never", "its JSON holds 64 bits and doubles; other numbers are rounded")
+def test_json_keeps_numbers_of_any_length(make: Project) -> None:
+    config = make()
+    put(config, "a.gz", lines(event(1, doc=["@"])).replace(b'"@"', b"1234567890123456789012"))
+    run(config)
+    assert own(reading.table(config, "order_completed")) == [{"doc": ("array", (Decimal("1234567890123456789012"),))}]
 
 
 @pytest.mark.parametrize(

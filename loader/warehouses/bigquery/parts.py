@@ -37,12 +37,10 @@ def stored_names(columns: Iterable[str]) -> dict[str, str]:
     {'#row': 'c_0', 'total': 'total', '2nd_item': 'c_2'}
     """
     names = list(columns)
-    taken = set(names)
     for underscores in count(1):
-        made = {
-            name: name if _PLAIN.fullmatch(name) else f"c{'_' * underscores}{place}" for place, name in enumerate(names)
-        }
-        if not taken & (set(made.values()) - taken.intersection(name for name in names if made[name] == name)):
+        mark = f"c{'_' * underscores}"
+        made = {name: name if _PLAIN.fullmatch(name) else f"{mark}{place}" for place, name in enumerate(names)}
+        if len(set(made.values())) == len(names):
             return made
     raise AssertionError("unreachable: there is always another name")
 

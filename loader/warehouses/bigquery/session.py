@@ -1,4 +1,4 @@
-"""A transaction over several queries, which BigQuery calls a session.
+"""A transaction over several queries, which BigQuery calls a session. DDL commits what was written before it.
 
 Source: cloud.google.com/bigquery/docs/transactions and /sessions-intro, read 2026-11. It begins with the first
 statement that writes: what only reads needs none. No DDL is allowed in it, but on temporary tables. A transaction that
@@ -54,6 +54,7 @@ class Transaction:
         text, parameters = bound(sql, values)
         word = text.split(None, 1)[0].upper()
         if word in _CHANGES:
+            self._committed()  # DDL knows nothing of a transaction: it would drop a column whose copy is not there yet
             if word == "ALTER":
                 self._turns.alter(text.split(None, 3)[2])
             return self._ran(self._jobs.query(text, parameters))
@@ -81,8 +82,7 @@ class Transaction:
 
     def commit(self) -> None:
         """Make it known to all, and leave the session to the next transaction."""
-        if self._begun:
-            self._ran(self._in_session("COMMIT TRANSACTION"))
+        self._committed()
         self._leave()
 
     def rollback(self) -> None:
@@ -95,6 +95,11 @@ class Transaction:
             self._session_id = None
             end(self._jobs, session_id)
         self._leave()
+
+    def _committed(self) -> None:
+        if self._begun:
+            self._ran(self._in_session("COMMIT TRANSACTION"))
+            self._begun = False
 
     def _begin(self) -> None:
         if not self._begun:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from loader.core.schema import Column, Tables
 from loader.core.staging import Delivery, Staged
@@ -102,7 +102,8 @@ class BigQuery:
         self._loading.shutdown(cancel_futures=True)
         while self._idle:
             end(self._jobs, self._idle.pop())
-        self._client.close()
+        client: Any = self._client  # its `close` has no types
+        client.close()
 
     @property
     def _pending(self) -> list[Future[None]]:
@@ -119,8 +120,9 @@ class BigQuery:
             raise errors[0]
 
     def _turn(self) -> None:
-        self._writing.acquire()
-        self._mine.writes = True
+        if not getattr(self._mine, "writes", False):  # it may begin again, after DDL
+            self._writing.acquire()
+            self._mine.writes = True
 
     def _end_abandoned(self) -> None:
         """End the sessions of dead processes, and of those that were silent for long: they keep tables closed."""

@@ -60,6 +60,7 @@ class Standin:
                 known.clear()
             engine.catalog.updates.clear()
             self.faults.waiting.clear()
+            self.jobs.failures.clear()
             self.service.requests.clear()
             self.jobs.slow = 0
 

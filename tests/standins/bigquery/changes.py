@@ -30,7 +30,8 @@ def target(statement: exp.Expr) -> exp.Table | None:
     """Return the table that a statement makes, drops or alters."""
     if not isinstance(statement, exp.Create | exp.Drop | exp.Alter):
         return None
-    found = statement.this.this if isinstance(statement.this, exp.Schema) else statement.this
+    dropped = statement.args.get("tables") or [statement.this]
+    found = dropped[0].this if isinstance(dropped[0], exp.Schema) else dropped[0]
     return found if isinstance(found, exp.Table) else None
 
 

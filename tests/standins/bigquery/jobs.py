@@ -17,6 +17,7 @@ import duckdb
 from standins.bigquery import loads, statements
 from standins.bigquery.answers import RefusalError, refused
 from standins.bigquery.catalog import PROJECT
+from standins.bigquery.faults import Fault
 from standins.bigquery.statements import Asked, Result
 from standins.bigquery.work import Engine, Work
 
@@ -37,6 +38,12 @@ class Jobs:
     modifications: Counter[str] = field(default_factory=Counter)
     slow: int = 0  # polls that each new job takes
     allowance: int = MODIFICATIONS_A_DAY
+    failures: list[Fault] = field(default_factory=list)  # of jobs that are taken, and fail
+
+    def failing(self, pattern: str, reason: str, **how: Any) -> Fault:
+        """Let a job fail whose statement (or `LOAD`, or `COPY`) matches, before it has any effect."""
+        self.failures.append(Fault(pattern, "refuse", reason=reason, **how))
+        return self.failures[-1]
 
     def submit(self, body: dict[str, Any], data: bytes | None = None) -> dict[str, Any]:
         """Run a job, and return it as it was right after it was sent."""
@@ -84,6 +91,7 @@ class Jobs:
         try:
             if location := job["jobReference"].get("location"):
                 self._check_location(location)
+            self._fail_as_ordered(config)
             if "query" in config:
                 config["jobType"] = "QUERY"
                 self._query(job, job_id, config["query"])
@@ -98,6 +106,13 @@ class Jobs:
             found = {"reason": error.reason, "message": error.message}
             job["status"] = {"state": "DONE", "errorResult": found, "errors": [found]}
         job["statistics"]["endTime"] = str(int(time.time() * 1000))
+
+    def _fail_as_ordered(self, config: dict[str, Any]) -> None:
+        text = config.get("query", {}).get("query") or ("LOAD" if "load" in config else "COPY")
+        for fault in self.failures:
+            if fault.met < fault.times and re.search(fault.pattern, text):
+                fault.met += 1
+                raise RefusalError(fault.status, fault.reason, fault.message)
 
     def _check_location(self, location: str) -> None:
         if location.upper() != self.engine.catalog.location.upper():

@@ -41,6 +41,9 @@ class Asked:
 
 def run(engine: Engine, work: Work, sql: str, asked: Asked) -> Result:
     """Run a query or a script; a statement that fails ends it, and rolls its transaction back."""
+    if sql.lstrip().upper().startswith("CALL BQ.ABORT_SESSION"):
+        engine.abort(sql.partition("(")[2].rpartition(")")[0].strip().strip("'\"") or str(work.session_id))
+        return Result("CALL")
     text, parameters = positioned(sql, asked.parameters)
     result = Result()
     statements = parsed(text)
@@ -69,7 +72,7 @@ def _one(engine: Engine, work: Work, statement: exp.Expr, asked: Asked) -> Resul
             engine.rollback(work)
             return Result("ROLLBACK_TRANSACTION")
         case exp.Command():
-            return _command(engine, work, statement, asked)
+            return _command(engine, statement, asked)
     _give_rows(work, statement, asked.parameters)
     tables = _resolved(engine, work, statement, asked)
     statement = bound(statement, asked.parameters)
@@ -99,12 +102,8 @@ def _give_rows(work: Work, statement: exp.Expr, parameters: list[dict[str, Any]]
             unnest.replace(exp.Subquery(this=query, alias=exp.TableAlias(this=exp.to_identifier(alias))))
 
 
-def _command(engine: Engine, work: Work, statement: exp.Command, asked: Asked) -> Result:
+def _command(engine: Engine, statement: exp.Command, asked: Asked) -> Result:
     text = statement.sql("bigquery")
-    if text.upper().startswith("CALL BQ.ABORT_SESSION"):
-        session_id = text.partition("(")[2].rpartition(")")[0].strip().strip("'\"")
-        engine.abort(session_id or str(work.session_id))
-        return Result("CALL")
     if text.upper().startswith("ALTER"):
         changes.set_options(engine.catalog, text, asked.dataset)
         return Result("ALTER_TABLE")

@@ -1,0 +1,124 @@
+"""Loads on BigQuery as processes: killed where it hurts, two at once. The stand-in goes on, as the service would."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flow import harness
+from standins.bigquery import Standin, serve
+
+from loader.config import Config
+from warehouses import bigquery as projects
+
+EVENTS = [
+    harness.track(f"Event {number % 3}", messageId=f"m{number}", properties={"n": number}) for number in range(60)
+]
+PATIENCE_SECONDS = 120.0
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Standin]:
+    with serve() as standin:
+        yield standin
+
+
+@pytest.fixture
+def config(server: Standin, tmp_path: Path) -> Iterator[Config]:
+    made = projects.project(tmp_path, endpoint=server.endpoint)
+    harness.put(made, "events.jsonl", harness.lines(*EVENTS, *EVENTS[:7], b"{broken"))
+    yield made
+    server.reset()
+
+
+def assert_settled(config: Config, standin: Standin) -> None:
+    rows = [
+        projects.query(config, f"SELECT COUNT(*), COUNT(DISTINCT id), SUM(n) FROM web.event_{each}")
+        for each in range(3)
+    ]
+    assert rows == [[(20, 20, sum(range(each, 60, 3)))] for each in range(3)]
+    assert projects.query(config, "SELECT COUNT(*), COUNT(DISTINCT id) FROM web.tracks") == [(60, 60)]
+    assert projects.query(config, "SELECT DISTINCT state, conserved FROM loader.loads") == [("done", True)]
+    assert projects.query(config, "SELECT events, `rows`, duplicates, unaccounted FROM loader.conservation") == [
+        (68, 60, 7, 0)
+    ]
+    assert projects.query(config, "SELECT * FROM loader.leases") == []
+    assert [name for name in standin.jobs.engine.catalog.tables if name[0] == "loader_staging"] == []
+    assert standin.jobs.engine.holders == {}
+
+
+def killed_at(config: Config, standin: Standin, statement: str, *, times: int = 1) -> None:
+    """Start a load, and kill it when so many jobs with this text were answered."""
+    process = harness.start(config)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while sum(statement in _text(job) for job in list(standin.jobs.known.values())) < times:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def _text(job: dict[str, object]) -> str:
+    found = job["configuration"]
+    assert isinstance(found, dict)
+    return str(found.get("query", {}).get("query", "LOAD"))
+
+
+BOUNDARIES = {
+    "the tables are being made": ("CREATE TABLE IF NOT EXISTS `web`", 2),
+    "rows are inserted, and not committed": ("INSERT INTO `web`.`event_1`", 1),
+    "the last commits": ("state = 'done'", 1),
+    "the ledger is being made": ("CREATE TABLE", 3),
+    "the lease is asked for": ("BEGIN TRANSACTION", 1),
+    "parts are staged": ("LOAD", 1),
+    "the first tables are committed": ("DELETE FROM loader.load_tables", 1),
+}
+# Each costs five CPU-seconds, so the last four are only asked for by `LOADER_ALL_BOUNDARIES=1 pytest …`.
+CHOSEN = list(BOUNDARIES) if os.environ.get("LOADER_ALL_BOUNDARIES") else list(BOUNDARIES)[:3]
+
+
+@pytest.mark.parametrize("boundary", CHOSEN)
+def test_killed_at_a_boundary(boundary: str, config: Config, server: Standin) -> None:
+    statement, times = BOUNDARIES[boundary]
+    killed_at(config, server, statement, times=times)
+    harness.command(config, code=0)
+    assert_settled(config, server)
+    assert harness.command(config, code=0) == ""
+
+
+def test_two_loads_at_once_load_once(config: Config, server: Standin) -> None:
+    processes = [harness.start(config) for _ in range(2)]
+    said = [process.communicate(timeout=PATIENCE_SECONDS) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said
+    assert_settled(config, server)
+
+
+def test_a_dead_process_keeps_no_table_closed(config: Config, server: Standin) -> None:
+    stuck = server.faults.add(r"INSERT INTO `loader`.`load_tables`", "cut before", times=10_000)
+    process = harness.start(config)
+    while not stuck.met:  # it has deleted rows of that table, and cannot go on
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert ("loader", "load_tables") in server.jobs.engine.holders  # as on the service, its transaction is still open
+    stuck.times = 0
+    harness.command(config, code=0)
+    assert_settled(config, server)
+
+
+def test_an_interrupted_load_leaves_no_session(config: Config, server: Standin) -> None:
+    process: subprocess.Popen[str] = harness.start(config)
+    while not any(_text(job).startswith("INSERT INTO `web`") for job in list(server.jobs.known.values())):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=PATIENCE_SECONDS)
+    assert (process.returncode, "Traceback" in said) == (130, False), said
+    assert server.jobs.engine.sessions == {}
+    harness.command(config, code=0)
+    assert_settled(config, server)
