@@ -97,7 +97,7 @@ def test_the_starter_shows_every_setting_and_its_commented_lines_are_the_default
             assert f"\n# {name} = " in settings or f"\n{name} = " in settings or name == "access"
     for name in Access.__struct_fields__:
         assert f"\n# {name} = " in access
-    examples = ("# threads", "# layout", "# access", "# Durations")
+    examples = ("# threads", "# dask", "# layout", "# access", "# Durations")
     lines = [line.removeprefix("# ") for line in settings.splitlines() if not line.startswith(examples)]
     assert read("\n".join(line for line in lines if line.startswith("[") or " = " in line)) == config
 

@@ -88,6 +88,8 @@ def _check(config: Config, place: Place) -> None:
     check_access(config.staging.access, config.staging.url, place.inside("staging"))
     if config.load.shard_bytes > config.load.max_load_bytes:
         raise place.inside("load").error("shard_bytes", "is above max_load_bytes; lower it, or raise max_load_bytes")
+    if config.load.engine == "dask" and config.load.dask is None:
+        raise place.inside("load").error("dask", 'is missing; engine = "dask" needs the address of a scheduler')
     if not config.load.lease_ttl:
         raise place.inside("load").error(
             "lease_ttl", "is 0s, so a load would lose its lease at once; write a longer one"

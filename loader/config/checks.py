@@ -73,6 +73,8 @@ def check_dagster(settings: Dagster, place: Place) -> None:
     for owner in settings.owners:
         if not re.fullmatch(r"team:\w+|[^@\s]+@[^@\s]+", owner):
             raise place.error("owners", f'{owner!r} is no owner; write an e-mail address, or "team:name"')
+    if settings.sync_every is not None and not re.fullmatch(r"[-*,/0-9]+( [-*,/0-9]+){4}", settings.sync_every):
+        raise place.error("sync_every", f'{settings.sync_every!r} is no time table; write five fields like "0 6 * * *"')
     if settings.url is not None and not re.fullmatch(r"https?://[^\s@]+", settings.url):
         raise place.error("url", "is no address; write http(s)://host:port without credentials")
 

@@ -55,6 +55,8 @@ class Load(Record, frozen=True):
     """How much a load takes at once, and how long it waits for others."""
 
     workers: Annotated[int, Meta(ge=0, le=1024)] = 0  # processes; 0: one per core, at most 8
+    engine: Literal["local", "dask"] = "local"  # where shards are read: processes here, or a Dask cluster
+    dask: str | None = None  # address of its scheduler
     memory: Size = Size(512 * 1024**2)  # bytes, of all workers together
     shard_bytes: Size = Size(96 * 1024**2)  # as stored, of the files that one worker takes at once
     max_load_bytes: Size = Size(1024**3)  # as stored, of the files of one load
@@ -74,6 +76,7 @@ class Dagster(Record, frozen=True):
     owners: tuple[str, ...] = ()  # e-mail addresses, or team:name
     url: str | None = None  # of the UI, as others reach it
     webhook: Secret | None = None  # told of failed runs
+    sync_every: str | None = None  # when syncs run by themselves: five fields as in cron, in UTC
     snapshot: str | None = None  # a copy of the DuckDB file, for readers; made absolute by load_config
 
 

@@ -17,6 +17,8 @@ STARTER = """\
 
 [load]
 # workers = 0                 # processes; 0 is one per core, at most 8
+# engine = "local"            # or "dask": shards are read on a Dask cluster, `workers` at a time
+# dask = "tcp://127.0.0.1:8786"   # the address of its scheduler
 # memory = "512MB"            # for all workers together
 # shard_bytes = "96MB"        # of stored bytes that one worker takes at once
 # max_load_bytes = "1GB"      # of stored bytes in one load; more files make more loads
@@ -65,5 +67,6 @@ url = "events"                # a folder, s3://bucket/prefix or gs://…
 # owners = []                 # e-mail addresses, or "team:name"
 # url = "http://127.0.0.1:3000"   # of the UI: new tables appear by themselves, and alerts have links
 # webhook = "env:ALERT_WEBHOOK"   # told of failed runs
+# sync_every = "0 * * * *"        # when syncs run by themselves, as in cron, in UTC; without it only when asked
 # snapshot = "readers.duckdb"     # a copy of the DuckDB file, for readers while loads run
 """

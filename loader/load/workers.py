@@ -63,7 +63,12 @@ def reports(edges: Edges, jobs: Sequence[Job], progress: Progress) -> list[Repor
     """
     found = {each.report_key: _stored(edges.staging, each.report_key) for each in jobs}
     missing = [each for each in jobs if found[each.report_key] is None]
-    if len(missing) == 1 or edges.workers == 1:
+    address = edges.config.load.dask if edges.config.load.engine == "dask" else None
+    if missing and address is not None:
+        from loader.load import cluster  # needs a package of its own
+
+        found |= cluster.reports(address, missing, partial(_advance, progress))
+    elif len(missing) == 1 or edges.workers == 1:
         for each in missing:
             found[each.report_key] = run(each, tell=partial(_advance, progress))
     elif missing:
