@@ -1,7 +1,7 @@
 # `make` says what there is. It needs Python 3.11 or newer; all that it installs goes into .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean
+.PHONY: help demo ui test lint bench clean
 
 IN_VENV := .venv/bin/python
 NEW_ENOUGH := import sys, venv; sys.exit(sys.version_info < (3, 11))
@@ -39,6 +39,9 @@ help:  ## say what there is
 demo: .venv/installed  ## generate events, load them into demo/warehouse.duckdb, show what is there
 	@$(IN_VENV) -m loader demo
 
+ui: .venv/installed-ui  ## Dagster on a project whose files keep arriving; ARGS="--port 3001" chooses
+	@$(IN_VENV) -m dagster_project.demo $(ARGS)
+
 test: .venv/installed-test  ## run every test; ARGS="-k types" chooses
 	@$(IN_VENV) -m pytest $(ARGS)
 
@@ -58,10 +61,14 @@ clean:  ## remove all that was made here: .venv, the demo, caches
 	$(call set_up,.)
 	@touch $@
 
+.venv/installed-ui: pyproject.toml
+	$(call set_up,.[dagster])
+	@touch .venv/installed $@
+
 .venv/installed-test: pyproject.toml
 	$(call set_up,.[$(TESTED)])
 	@$(IN_VENV) tests/standins/snowflake/environment.py
-	@touch .venv/installed $@
+	@touch .venv/installed .venv/installed-ui $@
 
 .venv/installed-bench: pyproject.toml
 	$(call set_up,.[$(MEASURED)])

@@ -12,7 +12,9 @@ from dagster_project.ingest import source_assets
 from dagster_project.jobs import jobs
 from dagster_project.models import model_assets
 from dagster_project.partitions import partitions
+from dagster_project.readers import readers_assets
 from dagster_project.resources import Loader
+from dagster_project.reverse import sync_assets, sync_jobs
 from dagster_project.schedules import schedules
 from dagster_project.sensors import new_files_sensor, new_tables_sensor, status
 from dagster_project.tables import table_specs
@@ -34,9 +36,15 @@ def build_defs(config_path: Path) -> dg.Definitions:
     on_demand, checks = jobs(config), source_checks(config)
     # In one process: a step of its own costs two seconds, and the loader has processes of its own.
     return dg.Definitions(
-        assets=[*ingest, *table_specs(config, tables), *model_assets(config, models(config))],
+        assets=[
+            *ingest,
+            *table_specs(config, tables),
+            *model_assets(config, models(config)),
+            *readers_assets(config),
+            *sync_assets(config),
+        ],
         asset_checks=checks,
-        jobs=on_demand,
+        jobs=[*on_demand, *sync_jobs(config)],
         schedules=schedules(config, on_demand, checks),
         sensors=[new_files_sensor(config), new_tables_sensor(config, tables), alert_sensor(config), _models(config)],
         resources={"loader": Loader(Path(os.path.abspath(config_path)))},
@@ -47,5 +55,5 @@ def build_defs(config_path: Path) -> dg.Definitions:
 def _models(config: Config) -> dg.AutomationConditionSensorDefinition:
     on = status(config)
     return dg.AutomationConditionSensorDefinition(
-        "models", target=dg.AssetSelection.kind("sql"), default_status=on, minimum_interval_seconds=30
+        "models", target=dg.AssetSelection.all(), default_status=on, minimum_interval_seconds=30
     )

@@ -32,7 +32,7 @@ Materializing a partition again merges what waits. Materialized without `events`
 loads that are done (`keep_days` under `[staging]`): rows that are missing come back."""
 
 
-Told: TypeAlias = "dg.MaterializeResult[Any] | dg.AssetMaterialization | dg.AssetCheckResult"
+Told: TypeAlias = "dg.MaterializeResult[Any] | dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckResult"
 
 
 class Ingest(dg.Config):
@@ -206,6 +206,8 @@ def _reported(context: dg.AssetExecutionContext, outcomes: list[Outcome]) -> Ite
                 yield dg.AssetMaterialization(each.key, partition=partition, metadata=metadata)
             else:
                 context.add_asset_metadata(metadata, asset_key=each.key, partition_key=partition)
+        for partition, reason in each.bad.items():  # so that the page of the partition has the reason, not only the run
+            yield dg.AssetObservation(each.key, partition=partition, metadata={"why": dg.MetadataValue.md(reason)})
         if each.bad:
             yield from each.checks
         else:

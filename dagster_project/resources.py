@@ -19,6 +19,7 @@ from loader.core.types import ColumnType
 from loader.errors import LoaderError
 
 if TYPE_CHECKING:
+    from loader.core.sync_results import SyncPlan, SyncResult
     from loader.load.modelling import Modelled
     from loader.load.verifying import Counted, Repeated
 
@@ -109,6 +110,30 @@ class Loader:
             config = self.config
             for source in config.sources:
                 expire(open_edges(config, source), progress, now=datetime.now(UTC))
+
+    def sync(
+        self, name: str, progress: Progress, *, resync: bool, approve: str | None, retry: str | None
+    ) -> "list[SyncResult]":
+        """Bring a tool up to date. Raises Failure."""
+        from loader.sync import sync
+
+        with failures():
+            return sync(self.config, name, resync=resync, approve=approve, retry=retry, progress=progress)
+
+    def planned_sync(self, name: str, progress: Progress, *, resync: bool, retry: str | None) -> "SyncPlan":
+        """Return what a sync would do. Raises Failure."""
+        from loader.sync import dry_run
+
+        with failures():
+            return dry_run(self.config, name, resync=resync, retry=retry, full=False, progress=progress)
+
+    def snapshot(self) -> tuple[int, float]:
+        """Copy the warehouse for readers. Raises Failure."""
+        from loader.load.copying import snapshot
+
+        with failures():
+            config = self.config
+            return snapshot(config, Path(config.dagster.snapshot or ""))
 
     def make(self, source: str, model: Model) -> "Modelled":
         """Make a model's table. Raises Failure."""

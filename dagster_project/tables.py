@@ -80,7 +80,8 @@ def _named(change: str) -> Iterable[str]:
 
 
 def _metadata(source: str, fact: TableFacts, added: int) -> dict[str, Any]:
-    schema = dg.TableSchema([dg.TableColumn(name, kind) for name, kind, _ in fact.columns])
+    columns = [dg.TableColumn(name, kind, f"`{spelled}`" if spelled else None) for name, kind, spelled in fact.columns]
+    schema = dg.TableSchema(columns)
     events = dg.AssetKey([source, "events"])
     lineage = {
         name: [dg.TableColumnDep(events, path) for path in spelled.split(", ")]

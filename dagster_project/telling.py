@@ -14,7 +14,7 @@ _SHOWN = 100  # schema changes, tables, problems
 def converted(fact: PartitionFacts | None, stages: Sequence[Stage]) -> Metadata:
     """Return what a partition's files held. The numbers are those of the ledger, over all loads."""
     lost = [line for stage in stages for line in stage.bad_input]
-    return {**_counts(fact), "new_loads": _ids(stages), "bad_input": _markdown(lost)}
+    return {**_counts(fact), "new_loads": _ids(stages), "bad_input": markdown(lost)}
 
 
 def merged(fact: PartitionFacts | None, stages: Sequence[Stage]) -> Metadata:
@@ -30,9 +30,9 @@ def merged(fact: PartitionFacts | None, stages: Sequence[Stage]) -> Metadata:
         "rows_of_its_loads": sum(each.rows for each in results),
         "duplicates_of_its_loads": sum(each.duplicates for each in results),
         "rejects_of_its_loads": sum(each.rejects for each in results),
-        "schema_changes": _markdown([f"- {change}" for each in results for change in each.changes]),
+        "schema_changes": markdown([f"- {change}" for each in results for change in each.changes]),
         "tables": dg.MetadataValue.md(_tables(results)),
-        "problems": _markdown([f"- {problem}" for each in results for problem in each.problems]),
+        "problems": markdown([f"- {problem}" for each in results for problem in each.problems]),
     }
     if fact and fact.finished_at:
         found["lag_seconds"] = round((fact.finished_at - fact.newest_at).total_seconds(), 1)
@@ -53,7 +53,7 @@ def few_rejects(key: dg.AssetKey, name: str, stages: Sequence[Stage], limit: flo
             total = total.plus(each)
     metadata: Metadata = {"worst_share": worst, "limit": limit, "rejects": total.rejects}
     metadata |= {"quarantined": total.quarantined, "events": total.events}
-    metadata["above"] = _markdown(
+    metadata["above"] = markdown(
         [f"- {at:%Y-%m-%d %H:%M}: {share:.1%}" for at, share in shares.items() if share > limit]
     )
     return dg.AssetCheckResult(passed=worst <= limit, check_name=name, asset_key=key, metadata=metadata)
@@ -76,7 +76,7 @@ def unchanged(key: dg.AssetKey, name: str, stages: Sequence[Stage]) -> dg.AssetC
         check_name=name,
         asset_key=key,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"changes": len(changes), "schema_changes": _markdown([f"- {change}" for change in changes])},
+        metadata={"changes": len(changes), "schema_changes": markdown([f"- {change}" for change in changes])},
     )
 
 
@@ -91,7 +91,7 @@ def failure(bad: Mapping[dg.AssetKey, Mapping[str, str]], *, transient: bool) ->
     what = "1 partition" if count == 1 else f"{count} partitions"
     return dg.Failure(
         f"{what} failed, all others are done: {lines[0].removeprefix('- ')}",
-        metadata={"failed_partitions": _markdown(lines)},
+        metadata={"failed_partitions": markdown(lines)},
         allow_retries=transient,
     )
 
@@ -101,8 +101,18 @@ def tag_run(context: dg.AssetExecutionContext, source: str, window: Window) -> N
     run = context.instance.get_run_by_id(context.run.run_id)  # another source of the run may have added its name
     before = run.tags.get("sources", "") if run else ""
     sources = sorted({*filter(None, before.split(", ")), source})
-    tags = {"sources": ", ".join(sources), "received": f"{window.start:%Y-%m-%d %H:%M} to {window.stop:%Y-%m-%d %H:%M}"}
+    assert window.start
+    assert window.stop
+    hours = round((window.stop - window.start).total_seconds() / 3600)
+    tags = {"sources": ", ".join(sources), "received": f"{window.start:%Y-%m-%d %H:%M} +{hours}h"}
     context.instance.add_run_tags(context.run.run_id, tags)
+
+
+def markdown(lines: Iterable[str]) -> dg.MarkdownMetadataValue:
+    """Return Markdown lines, the first hundred of them."""
+    found = list(lines)
+    more = [f"- … and {len(found) - _SHOWN:,} more"] if len(found) > _SHOWN else []
+    return dg.MetadataValue.md("\n".join([*found[:_SHOWN], *more]) or "none")
 
 
 def _counts(fact: PartitionFacts | None) -> Metadata:
@@ -128,10 +138,3 @@ def _tables(results: Sequence[LoadResult]) -> str:
     more = [f"| … and {len(tables) - _SHOWN:,} more | | | |"] if len(tables) > _SHOWN else []
     head = ["| table | new rows | duplicates | |", "|---|---:|---:|---|"]
     return "\n".join([*head, *lines, *more]) if lines else "none"
-
-
-def _markdown(lines: Iterable[str]) -> dg.MarkdownMetadataValue:
-    """Return Markdown lines, the first hundred of them."""
-    found = list(lines)
-    more = [f"- … and {len(found) - _SHOWN:,} more"] if len(found) > _SHOWN else []
-    return dg.MetadataValue.md("\n".join([*found[:_SHOWN], *more]) or "none")

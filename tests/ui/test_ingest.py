@@ -179,7 +179,7 @@ def test_the_run_is_tagged_with_what_a_person_looks_for(web: Config) -> None:
         materialized(web, FIVE, EIGHT, instance=instance)
         (run,) = instance.get_runs()
     assert run.tags["sources"] == "web"
-    assert run.tags["received"] == "2026-01-01 05:00 to 2026-01-01 09:00"
+    assert run.tags["received"] == "2026-01-01 05:00 +4h"
 
 
 def test_the_numbers_of_an_hour_are_there_to_be_plotted(web: Config) -> None:
