@@ -47,6 +47,7 @@ class Dialect:
     timestamp: str = "TIMESTAMPTZ {text}"  # of a literal such as '2026-01-01 00:00:00+00:00'
     text: str = "CAST({value} AS VARCHAR)"  # of booleans and integers, as JSON writes them
     boolean_text: str = ""  # of booleans, where it is another
+    respells: bool = False  # that of doubles is another than ours, so a merge takes none that become texts
     double_text: str = "CAST({value} AS VARCHAR)"  # of doubles that are not whole, or too large to be exact
     truncated: str = "trunc({value})"
     timestamp_text: str = (

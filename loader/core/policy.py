@@ -35,6 +35,7 @@ class Policy:
     max_line_bytes: int = 8 << 20
     max_text_bytes: int = 0  # of a value, where the warehouse has such limits; 0: it has none
     max_json_bytes: int = 0
+    respells: bool = False  # the warehouse spells doubles as texts otherwise: those that become text are shredded again
     dedupe_window: timedelta = timedelta(days=7)
     events: Selection = field(default_factory=Selection)
     properties: Selection = field(default_factory=Selection)

@@ -26,18 +26,21 @@ class Settled:
     known: Known  # what these shards are to know
 
 
-def settle(known: Tables, reports: Sequence[Report], *, max_columns: int) -> Settled:
-    """Return the schema that all reports ask for. The order of the reports does not matter."""
+def settle(known: Tables, reports: Sequence[Report], *, max_columns: int, respells: bool = False) -> Settled:
+    """Return the schema that all reports ask for. The order of the reports does not matter.
+
+    `respells`: as in Policy.
+    """
     found = columns_of(reports)
     tables = settled(known, found, max_columns=max_columns)
-    again = {shard: _unfit(report, tables) for shard, report in enumerate(reports)}
+    again = {shard: _unfit(report, tables, respells=respells) for shard, report in enumerate(reports)}
     full = frozenset(name for name, report in found.items() if report.columns.keys() - tables[name].keys())
     return Settled(tables, {shard: names for shard, names in again.items() if names}, Known({**known, **tables}, full))
 
 
-def fits(known: Tables, found: Mapping[str, TableReport], *, max_columns: int) -> bool:
+def fits(known: Tables, found: Mapping[str, TableReport], *, max_columns: int, respells: bool = False) -> bool:
     """Return whether parts that were settled once can still be merged: a column may have got another type since."""
-    return not _unfit(Report(found, {}), settled(known, found, max_columns=max_columns))
+    return not _unfit(Report(found, {}), settled(known, found, max_columns=max_columns), respells=respells)
 
 
 def replaced(report: Report, again: Report, tables: frozenset[str]) -> Report:
@@ -57,30 +60,30 @@ def replaced(report: Report, again: Report, tables: frozenset[str]) -> Report:
     return Report(newer, report.counts, report.bad_files, report.rejects, report.quarantine)
 
 
-def _unfit(report: Report, tables: Tables) -> frozenset[str]:
+def _unfit(report: Report, tables: Tables, *, respells: bool) -> frozenset[str]:
     """Return the tables whose parts cannot be merged as they are; never `tracks`, which has the event tables' parts."""
     return frozenset(
         name
         for name, each in report.tables.items()
         if name != TRACKS
         for part in each.parts
-        if not _fits(part, tables[name])
+        if not _fits(part, tables[name], respells=respells)
     )
 
 
-def _fits(part: Part, columns: Columns) -> bool:
+def _fits(part: Part, columns: Columns, *, respells: bool) -> bool:
     if any(name in columns for name in part.overflow):
         return False
     return all(
-        name in columns and _converts(kind, columns[name].type)
+        name in columns and _converts(kind, columns[name].type, respells=respells)
         for name, kind in part.columns.items()
         if name not in OVERFLOW_COLUMNS
     )
 
 
-def _converts(kind: str, wanted: ColumnType) -> bool:
+def _converts(kind: str, wanted: ColumnType, *, respells: bool) -> bool:
     if kind == MIXED:
         return wanted is ColumnType.STRING
     if kind == wanted.value or wanted in _INTO_TEXT:
-        return True
+        return kind == wanted.value or kind != ColumnType.DOUBLE.value or not respells
     return (kind, wanted) in {(BOTH, ColumnType.TIMESTAMP), (ColumnType.INTEGER.value, ColumnType.DOUBLE)}

@@ -33,7 +33,9 @@ def note_changes(session: Session, schema: str, steps: Sequence[Step], load: Pla
     """Write the history of the columns that the changes made. Statements for many columns stand at the first."""
     rows: list[Row] = []
     for change, made in ((change, ";\n".join(step.statements)) for step in steps for change in step.changes):
-        statement: str | None = made
+        statement: str | None = made[
+            : session.dialect.max_text_bytes or None
+        ]  # for people to read: its beginning will do
         for name, column, old, found, kind in _columns(change):
             file, line = _origin(found, load)
             spelled = ", ".join(found.spelled) or None

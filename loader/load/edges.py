@@ -126,6 +126,7 @@ def _policy(settings: Source, dialect: Dialect) -> Policy:
         max_line_bytes=settings.max_line_bytes,
         max_text_bytes=dialect.max_text_bytes,
         max_json_bytes=dialect.max_json_bytes,
+        respells=dialect.respells,
         dedupe_window=settings.dedupe_window,
         events=_selection(settings.events.include, settings.events.exclude),
         properties=_selection(settings.properties.include, settings.properties.exclude),

@@ -76,7 +76,9 @@ def shredded_before(run: Run) -> Manifest:
     with connected(run.edges.config, staging=run.edges.staging) as opened:
         known = retried(partial(known_tables, opened, run.edges.settings.schema))
     manifest = stored_manifest(run)
-    if manifest is None or not fits(known, manifest.tables, max_columns=run.edges.policy.max_columns):
+    if manifest is None or not fits(
+        known, manifest.tables, max_columns=run.edges.policy.max_columns, respells=run.edges.policy.respells
+    ):
         manifest = shredded(run, known)
     return manifest
 

@@ -23,7 +23,7 @@ def shredded(run: Run, known: Tables) -> Manifest:
     )
     first = _shards(run, Known(known))
     reports = workers.reports(edges, [workers.job(edges, each, turn="first") for each in first], run.progress)
-    settled = settle(known, reports, max_columns=edges.policy.max_columns)
+    settled = settle(known, reports, max_columns=edges.policy.max_columns, respells=edges.policy.respells)
     second = [
         replace(each, known=settled.known, only=settled.again[each.index], prefix=f"{run.prefix}again/")
         for each in first

@@ -104,9 +104,7 @@ class Place:
 
     def left(self) -> list[tuple[Any, ...]]:
         """Return the staging tables that are still there."""
-        return self.query(
-            "SELECT table_name FROM svv_tables WHERE table_schema = 'loader_staging' AND table_name <> 'turn'"
-        )
+        return self.query("SELECT table_name FROM svv_tables WHERE table_schema = 'loader_staging'")
 
 
 def _of(table: str) -> str:

@@ -33,7 +33,8 @@ _TYPES = {
     "timestamp with time zone": ColumnType.TIMESTAMP,
     "super": ColumnType.JSON,
 }
-_TURN = quoted(DIALECT, STAGING, "turn")
+_LEDGER = "loader"  # the schema of the ledger, where the turn is
+_TURN = quoted(DIALECT, _LEDGER, "turn")
 _LEAST_WAIT_SECONDS = 600.0  # for the turn of another load, whose merge may take long
 _MAX_PARAMETERS, _MAX_ROWS, _MAX_BYTES = 30_000, 1_000, 1 << 20  # of one INSERT
 
@@ -46,6 +47,7 @@ class Redshift:
     def __init__(self, settings: Settings, site: Site) -> None:
         self._settings, self._site = settings, site
         self._idle: list[Link] = []
+        self._prepared = False
         self._lock = Lock()
         self._names = count()
         self._staging = Staging(settings, site)
@@ -67,6 +69,7 @@ class Redshift:
     def session(self) -> Iterator[Session]:
         """Yield a transaction; one that may write waits for its turn first."""
         with self._lent() as link:
+            self._prepare(link)
             link.run("BEGIN")
             try:
                 if not self._site.read_only:
@@ -83,6 +86,7 @@ class Redshift:
     def staged(self, delivery: Delivery) -> Iterator[list[Staged]]:
         """Yield the parts in staging tables, dropped when the block ends."""
         with self._lent() as link:
+            self._prepare(link)
             made = self._staging.deliver(link, delivery)
         try:
             yield made
@@ -99,6 +103,11 @@ class Redshift:
             )
             self._staging.drop(link, [quoted(DIALECT, STAGING, name) for (name,) in found])
 
+    def greet(self) -> None:
+        """Connect, so that who cannot is told so at once."""
+        with self._lent():
+            pass
+
     def close(self) -> None:
         """Close the idle connections."""
         with self._lock:
@@ -106,13 +115,17 @@ class Redshift:
         for link in links:
             link.close()
 
-    def prepare(self) -> None:
-        """Make the staging schema and the table whose lock is a turn, where they are missing. Twice is fine."""
-        with self._lent() as link:
+    def _prepare(self, link: Link) -> None:
+        """Make the table whose lock is a turn, and the schema of staging tables, once. Twice is fine."""
+        with self._lock:
+            if self._prepared or self._site.read_only:
+                return
             there = "SELECT 1 FROM svv_tables WHERE table_schema = ? AND table_name = ?"
-            if not self._site.read_only and not link.run(there, [STAGING, "turn"]):
-                link.run(f"CREATE SCHEMA IF NOT EXISTS {quoted(DIALECT, STAGING)}")
+            if not link.run(there, [_LEDGER, "turn"]):
+                for schema in (_LEDGER, STAGING):
+                    link.run(f"CREATE SCHEMA IF NOT EXISTS {quoted(DIALECT, schema)}")
                 link.run(f"CREATE TABLE IF NOT EXISTS {_TURN} (nothing BOOLEAN)")
+            self._prepared = True
 
     def _take_turn(self, link: Link) -> None:
         wait = int(1000 * max(self._site.wait_seconds, _LEAST_WAIT_SECONDS))
@@ -191,9 +204,5 @@ def _bounded(rows: Sequence[Row], width: int) -> Iterator[list[Row]]:
 def connect(settings: Settings, site: Site) -> Redshift:
     """Return an open Redshift. ConfigError if the driver is missing, WarehouseError if it does not let us in."""
     opened = Redshift(settings, site)
-    try:
-        opened.prepare()
-    except BaseException:
-        opened.close()
-        raise
+    opened.greet()
     return opened

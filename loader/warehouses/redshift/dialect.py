@@ -38,7 +38,8 @@ DIALECT = Dialect(
     timestamp="CAST({text} AS TIMESTAMPTZ)",
     text=f"CAST({{value}} AS VARCHAR({MAX_TEXT_BYTES}))",
     boolean_text="CASE WHEN {value} THEN 'true' WHEN NOT {value} THEN 'false' END",  # BOOLEAN casts to no text
-    # A cast to text keeps 15 digits of a double; SUPER keeps them all.
+    # A cast to text keeps 15 digits of a double; SUPER keeps them all, but not as we spell them.
+    respells=True,
     double_text="JSON_SERIALIZE(CAST({value} AS SUPER))",
     timestamp_text=(
         "replace(to_char({value} AT TIME ZONE 'UTC', 'YYYY-MM-DD') || 'T' || "

@@ -16,7 +16,7 @@ It enforces, from the pages of docs.aws.amazon.com/redshift/latest/dg that are n
 
 It does not prove: wording and codes of other errors (from reports in public issue trackers, where not from the
 manual), performance, encodings, sort and distribution, WLM, IAM log-in, Spectrum's reading (presigned URLs, regions,
-KMS), when exactly 1023 strikes, how CAST spells doubles, dot navigation of SUPER, names beyond 63 bytes. Only a real
+KMS), when exactly 1023 strikes, how CAST spells doubles, dot navigation of SUPER. Only a real
 cluster tells: tests/standins/test_redshift.py asks the same of both.
 """
 

@@ -65,7 +65,15 @@ def serve(
     backend = (str(info["host"]), int(info.get("port") or 5432))
     faults, log = Faults(), Log()
     cluster = Cluster(
-        backend, ISOLATION[isolation], context, bucket.get, bucket.listing, _noting(postgres), faults, log
+        backend,
+        ISOLATION[isolation],
+        context,
+        bucket.get,
+        bucket.listing,
+        _noting(postgres),
+        _naming(postgres),
+        faults,
+        log,
     )
     with create_server(("127.0.0.1", port), backlog=64) as listener:
         Thread(target=_accept, args=(listener, cluster), daemon=True).start()
@@ -107,6 +115,20 @@ def _noting(postgres: str) -> Any:
         with psycopg.connect(postgres, autocommit=True) as own:
             for statement in (_STL, _SYS):
                 own.execute(statement, (pid, *place, error.reason))
+
+    return note
+
+
+def _naming(postgres: str) -> Any:
+    known: set[str] = set()
+
+    def note(names: dict[str, str]) -> None:
+        new = names.items() - {(short, names[short]) for short in names if short in known}
+        if new:
+            with psycopg.connect(postgres, autocommit=True) as own:
+                for pair in new:
+                    own.execute("INSERT INTO public.rs_names VALUES (%s, %s) ON CONFLICT DO NOTHING", pair)
+            known.update(short for short, _ in new)
 
     return note
 

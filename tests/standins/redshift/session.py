@@ -26,7 +26,7 @@ from standins.redshift.protocol import (
 )
 from standins.redshift.statements import Statement, translated
 
-COLUMNS = """SELECT column_name, data_type, is_nullable, character_maximum_length FROM public.svv_columns
+COLUMNS = """SELECT column_name, data_type, is_nullable, character_maximum_length FROM public.rs_columns
 WHERE table_name = '{table}' AND {schema} ORDER BY ordinal_position"""
 
 
@@ -48,6 +48,7 @@ class Cluster:
     get: copying.Get
     listing: copying.Listing
     note_error: Callable[[int, LoadError], None]  # on a connection of its own: it survives a rollback
+    note_names: Callable[[dict[str, str]], None]
     faults: Faults
     log: Log
 
@@ -194,6 +195,8 @@ class Session:
 
     def _ready(self, statement: Statement) -> Fault | None:
         """Do what must be done before a statement runs: faults, rules about transactions, locks."""
+        if statement.long_names:
+            self._cluster.note_names(statement.long_names)
         text = " ".join(each.text for each in statement.found)
         self._cluster.log.statements.append(text)
         fault = self._cluster.faults.due(text)

@@ -95,7 +95,9 @@ CREATE FUNCTION public.pg_last_copy_count() RETURNS bigint LANGUAGE sql AS $$
 $$;
 CREATE FUNCTION public.pg_last_query_id() RETURNS bigint LANGUAGE sql AS $$ SELECT 0::bigint $$;
 
-CREATE VIEW public.svv_columns AS
+-- Names of more than 63 bytes, by what PostgreSQL has in their place.
+CREATE TABLE public.rs_names (short text PRIMARY KEY, long text NOT NULL);
+CREATE VIEW public.rs_columns AS
 SELECT c.table_catalog::text, c.table_schema::text, c.table_name::text, c.column_name::text,
   c.ordinal_position::int, c.is_nullable::text,
   (CASE WHEN c.domain_name = 'super' THEN 'super' WHEN c.data_type = 'bytea' THEN 'binary varying'
@@ -104,8 +106,15 @@ SELECT c.table_catalog::text, c.table_schema::text, c.table_name::text, c.column
 FROM information_schema.columns AS c
 JOIN pg_namespace AS n ON n.nspname = c.table_schema
 JOIN pg_class AS r ON r.relnamespace = n.oid AND r.relname = c.table_name;
+CREATE VIEW public.svv_columns AS
+SELECT c.table_catalog, c.table_schema, coalesce(t.long, c.table_name) AS table_name,
+  coalesce(m.long, c.column_name) AS column_name, c.ordinal_position, c.is_nullable, c.data_type,
+  c.character_maximum_length, c.numeric_precision, c.numeric_scale
+FROM public.rs_columns AS c
+LEFT JOIN public.rs_names AS t ON t.short = c.table_name LEFT JOIN public.rs_names AS m ON m.short = c.column_name;
 CREATE VIEW public.svv_tables AS
-SELECT table_catalog::text, table_schema::text, table_name::text, table_type::text FROM information_schema.tables;
+SELECT t.table_catalog::text, t.table_schema::text, coalesce(n.long, t.table_name::text) AS table_name, t.table_type::text
+FROM information_schema.tables AS t LEFT JOIN public.rs_names AS n ON n.short = t.table_name;
 
 CREATE TABLE public.stl_load_errors (
   userid int, slice int, tbl int, starttime timestamp, session int, query bigint, filename varchar(256),
@@ -117,4 +126,4 @@ CREATE TABLE public.sys_load_error_detail (
   start_time timestamp, file_name varchar(256), line_number bigint, column_name varchar(127), column_type varchar(30),
   column_length varchar(10), position int, error_code int, error_message varchar(512)
 );
-GRANT SELECT ON public.stl_load_errors, public.sys_load_error_detail, public.svv_columns, public.svv_tables TO PUBLIC;
+GRANT SELECT ON public.rs_columns, public.rs_names, public.stl_load_errors, public.sys_load_error_detail, public.svv_columns, public.svv_tables TO PUBLIC;

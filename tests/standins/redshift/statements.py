@@ -12,6 +12,7 @@ from standins.redshift.protocol import RedshiftError
 from standins.redshift.tokens import Token, closing, name_at, tokens, words
 
 SETTINGS = {"query_group", "json_parse_truncate_strings", "enable_case_sensitive_identifier", "wlm_query_slot_count"}
+LONGEST_NAME_BYTES = 127  # r_names.html
 LONGEST_STATEMENT_BYTES = 16 * 2**20  # c_redshift-sql.html: 16 MB
 NOT_ON_TABLES = "Specified types or functions (one per INFO message) not supported on Redshift tables."
 
@@ -58,6 +59,11 @@ class Statement:
     commits: bool = False  # ends the open transaction by itself
 
     @property
+    def long_names(self) -> dict[str, str]:
+        """Return the names that PostgreSQL holds in another form, by that form."""
+        return {each.value: each.name for each in self.found if each.kind == "name" and each.value != each.name}
+
+    @property
     def is_copy(self) -> bool:
         """Return whether the stand-in does it by itself."""
         return self.tag == "copy"
@@ -87,9 +93,8 @@ def _check(found: Sequence[Token]) -> None:
     both = "when matched then" in text and "when not matched then" in text
     if found[0].is_("merge") and "remove duplicates" not in text and not both:
         raise RedshiftError("MERGE needs both WHEN MATCHED and WHEN NOT MATCHED", "42601")
-    long = next((each.text for each in found if each.kind == "name" and len(each.value.encode()) > 63), None)
-    if long:
-        raise RedshiftError(f"stand-in: PostgreSQL holds 63 bytes of a name (Redshift 127), not {long}", "0A000")
+    if any(each.kind == "name" and len(each.name.encode()) > LONGEST_NAME_BYTES for each in found):
+        raise RedshiftError("stand-in: a name of more than 127 bytes would be cut", "42622")
 
 
 def _made(sql: str, found: list[Token]) -> Statement:

@@ -1,5 +1,6 @@
 """SQL text → tokens, so that rules look at words and never into strings, names or comments."""
 
+import hashlib
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,6 +18,9 @@ _TOKEN = re.compile(
 )
 
 
+LONGEST = 63  # bytes of a name in PostgreSQL; Redshift has 127
+
+
 class Token(NamedTuple):
     """A word (lower case in `is_`), a quoted name, a string, a number or a sign, and where it lies in the text."""
 
@@ -30,15 +34,27 @@ class Token(NamedTuple):
         return self.kind in ("word", "sign") and self.text.lower() in words
 
     @property
+    def name(self) -> str:
+        """A quoted name as Redshift has it."""
+        return self.text[1:-1].replace('""', '"').lower()
+
+    @property
     def value(self) -> str:
         """A string's content; a name as the catalogue has it (lower case, also when quoted, as Redshift folds)."""
         match self.kind:
             case "string":
                 return re.sub(r"\\(.)|''", lambda found: found[1] or "'", self.text[1:-1], flags=re.DOTALL)
             case "name":
-                return self.text[1:-1].replace('""', '"').lower()
+                return stored(self.name)
             case _:
                 return self.text.lower()
+
+
+def stored(name: str) -> str:
+    """Return what PostgreSQL holds for a name of more than 63 bytes: the catalogue's views tell the long one."""
+    if len(name.encode()) <= LONGEST:
+        return name
+    return f"{name[:40]}#{hashlib.md5(name.encode()).hexdigest()[:16]}"
 
 
 def tokens(sql: str) -> list[Token]:
