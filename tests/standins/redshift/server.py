@@ -51,35 +51,32 @@ def serve(
     `isolation`: "serializable", or "snapshot", the default of databases made since 2024. `tls`: a folder with what
     `certificate` wrote.
     """
-    info = conninfo_to_dict(postgres) | {"dbname": f"redshift_{uuid.uuid4().hex[:12]}"}
-    with psycopg.connect(postgres, autocommit=True) as own:
-        own.execute(f"CREATE DATABASE {info['dbname']} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'".encode())
-    postgres = make_conninfo("", **info)
-    with psycopg.connect(postgres, autocommit=True) as own:
-        own.execute(Path(__file__).with_name("setup.sql").read_bytes())
+    own = _database(postgres)
+    info = conninfo_to_dict(own)
     context = None
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(tls / "server.pem", tls / "server.key")
-    bucket = _S3(s3)
+    bucket, faults, log = _S3(s3), Faults(), Log()
     backend = (str(info["host"]), int(info.get("port") or 5432))
-    faults, log = Faults(), Log()
-    cluster = Cluster(
-        backend,
-        ISOLATION[isolation],
-        context,
-        bucket.get,
-        bucket.listing,
-        _noting(postgres),
-        _naming(postgres),
-        faults,
-        log,
-    )
+    reading = (bucket.get, bucket.listing, _noting(own), _naming(own))
+    cluster = Cluster(backend, ISOLATION[isolation], context, *reading, faults, log)
     with create_server(("127.0.0.1", port), backlog=64) as listener:
         Thread(target=_accept, args=(listener, cluster), daemon=True).start()
         host, own_port = listener.getsockname()
         user, password = str(info["user"]), str(info.get("password") or "")
-        yield Redshift(host, own_port, str(info["dbname"]), user, password, faults, log, postgres)
+        yield Redshift(host, own_port, str(info["dbname"]), user, password, faults, log, own)
+
+
+def _database(postgres: str) -> str:
+    """Make a database with what Redshift has and PostgreSQL has not; return its conninfo."""
+    name = f"redshift_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres, autocommit=True) as own:
+        own.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'".encode())
+    made = make_conninfo(postgres, dbname=name)
+    with psycopg.connect(made, autocommit=True) as own:
+        own.execute(Path(__file__).with_name("setup.sql").read_bytes())
+    return made
 
 
 def _accept(listener: socket, cluster: Cluster) -> None:
