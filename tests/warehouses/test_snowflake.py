@@ -238,7 +238,7 @@ LOST = [
 ]
 
 
-@pytest.mark.parametrize("skip", [0, 1, 2, 4])
+@pytest.mark.parametrize("skip", [0, 3])
 def test_a_commit_whose_answer_is_lost_is_not_done_twice(
     project: Project, snowflake_account: Account, skip: int
 ) -> None:

@@ -54,6 +54,10 @@ class Account:
         """Let these faults strike, instead of any before; see `service.faults`."""
         self._ask("faults", list(faults))
 
+    def struck(self) -> int:
+        """Return how often the faults have struck."""
+        return int(self._ask("struck", {})["struck"])
+
     def database(self) -> str:
         """Make a database, and return its name."""
         name = f"D{uuid4().hex[:12]}".upper()

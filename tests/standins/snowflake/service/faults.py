@@ -8,9 +8,12 @@ A fault applies to statements that its pattern matches: `skip` of them pass firs
     after     the statement takes effect, then the connection closes (the connector asks again, and hears the answer)
     lost      the same, and the session never answers again: work may be done, and nobody says so
     dead      the session never answers again, and nothing is done
+    stall     nothing is done and nothing is answered, for half a minute: time to kill who asks
+    hold      the same, once the statement took effect
 """
 
 import re
+import time
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -30,6 +33,7 @@ class Fault:
     state: str = ""
     message: str = "as the test asked"
     status: int = 503
+    struck: int = 0
 
 
 @dataclass
@@ -54,6 +58,7 @@ class Faults:
                     fault.skip -= 1
                     continue
                 fault.times -= 1
+                fault.struck += 1
                 return fault
         return None
 
@@ -74,4 +79,11 @@ def strike_before(fault: Fault | None) -> None:
 def strike_after(fault: Fault | None) -> None:
     """Raise what the fault does after the statement, if it does."""
     if fault and fault.act in ("after", "lost"):
+        raise CutError
+
+
+def stall(fault: Fault | None, act: str) -> None:
+    """Let nobody have an answer for half a minute, if the fault does this. To be called outside of locks."""
+    if fault and fault.act == act:
+        time.sleep(30)
         raise CutError

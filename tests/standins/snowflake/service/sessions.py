@@ -5,6 +5,7 @@ when a statement begins, the engine what was committed when its transaction bega
 """
 
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
@@ -82,12 +83,13 @@ class Session:
         self._engine: duckdb.DuckDBPyConnection = self._fake._duck_conn
         self._open, self._begun, self._fresh = False, False, []  # type: ignore[var-annotated]
         self._temporary: dict[str, str] = {}  # as it is written → as the engine calls it
-        self.turn, self.tag, self.silent = Lock(), "", False
+        self.turn, self.tag, self.silent, self._asked_at = Lock(), "", False, time.monotonic()
 
     def run(self, sql: str, values: list[Any], *, upload: Callable[[Place, str], str]) -> Json:
         """Run one statement; return the answer. RefusedError says why not."""
         words = [*sql.split(None, 2), "", ""]
         verb = words[0].lower().rstrip(";")
+        self._asked_at = time.monotonic()
         self._service.statements.append((self.tag, sql))
         try:
             return self._dispatched(verb, words[1].lower(), sql, values, upload)
@@ -104,8 +106,19 @@ class Session:
         except Exception as error:  # a bug of ours, fakesnow's or sqlglot's: an answer, or the client asks for minutes
             raise RefusedError(1003, "42000", f"{type(error).__name__}: {str(error)[:300]}") from None
         finally:
+            self._asked_at = time.monotonic()
             if not self._open:
                 self._service.locks.release(self)
+
+    def abort_idle(self, seconds: float) -> bool:
+        """Roll back the transaction if nothing was asked for so long; return whether it was."""
+        if time.monotonic() - self._asked_at < seconds or not self.turn.acquire(blocking=False):
+            return False
+        try:
+            self._end("ROLLBACK")
+            return True
+        finally:
+            self.turn.release()
 
     def close(self) -> None:
         """Roll back what is open, and let go of all locks."""

@@ -41,4 +41,4 @@ def _walked(self: Any, fun: Any, *args: object, copy: bool = True, **kwargs: obj
     return _walk(self, fun, *args, copy=copy, **kwargs)
 
 
-exp.Expression.transform = _walked
+exp.Expression.transform = _walked  # type: ignore[method-assign, unused-ignore]  # sqlglot may be installed or not

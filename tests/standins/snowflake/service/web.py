@@ -18,7 +18,7 @@ from fakesnow.converter import from_binding
 
 from standins.snowflake.service import accounts, answers
 from standins.snowflake.service.answers import Json
-from standins.snowflake.service.faults import Fault, Faults, strike_after, strike_before
+from standins.snowflake.service.faults import Fault, Faults, stall, strike_after, strike_before
 from standins.snowflake.service.refusals import CutError, RefusedError, UnavailableError
 from standins.snowflake.service.sessions import Service, Session, bound
 from standins.snowflake.service.stages import Place
@@ -112,6 +112,8 @@ class Handler(BaseHTTPRequestHandler):
             case "faults":
                 self.world.faults.replace(body)
                 return {}
+            case "struck":
+                return {"struck": sum(each.struck for each in self.world.faults.waiting)}
             case "run":
                 Session(service, None, None).run(body["sql"], [], upload=self._upload)
                 return {}
@@ -160,23 +162,27 @@ class Handler(BaseHTTPRequestHandler):
             return _GONE
         if session.silent:
             raise CutError
-        with session.turn:
-            if request in self.world.answered:
-                return self.world.answered[request]
-            fault = self.world.faults.struck(body["sqlText"])
-            try:
-                strike_before(fault)
-                try:
-                    answer = session.run(
-                        body["sqlText"], bound(body.get("bindings"), from_binding), upload=self._upload
-                    )
-                except RefusedError as refusal:
-                    answer = answers.refused(refusal)
-                self.world.answered[request] = answer
-                strike_after(fault)
-                return answer
-            finally:
-                self._silence(session, fault)
+        if request in self.world.answered:
+            return self.world.answered[request]
+        fault = self.world.faults.struck(body["sqlText"])
+        stall(fault, "stall")
+        try:
+            with session.turn:
+                answer = self._carried_out(session, body, fault)
+            self.world.answered[request] = answer
+            stall(fault, "hold")
+            strike_after(fault)
+            return answer
+        finally:
+            self._silence(session, fault)
+
+    def _carried_out(self, session: Session, body: Json, fault: Fault | None) -> Json:
+        strike_before(fault)
+        values = bound(body.get("bindings"), from_binding)
+        try:
+            return session.run(body["sqlText"], values, upload=self._upload)
+        except RefusedError as refusal:
+            return answers.refused(refusal)
 
     def _silence(self, session: Session, fault: Fault | None) -> None:
         if fault and fault.act in ("lost", "dead"):

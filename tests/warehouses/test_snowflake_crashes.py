@@ -1,0 +1,86 @@
+"""Loads into Snowflake that are killed, and two at once: in the end the tables are those of a load nobody disturbed."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from contract import reading
+from contract.places.snowflake import settings
+from flow import harness
+from flow.harness import lines
+from standins.snowflake import Account
+
+from loader.config import Config, load_config
+
+# Where the command is killed: a statement, before (stall) or after (hold) it took effect.
+INSTANTS = [
+    ("hold", "^MERGE INTO loader.leases"),  # in the transaction that takes the lease: it holds a lock
+    ("stall", "^COPY INTO"),  # a part is in the stage, and a staging table is empty
+    ("hold", '^INSERT INTO "WEB"."TRACKS"'),
+    ("stall", "^UPDATE loader.loads SET state = 'done'"),
+]
+if os.environ.get("EVERY_INSTANT"):  # half a minute more
+    INSTANTS += [
+        ("hold", '^INSERT INTO "LOADER"."FILES"'),  # files are claimed, and nobody knows yet
+        ("hold", '^CREATE TABLE .*"ORDER_COMPLETED"'),
+        ("hold", "^COMMIT"),
+    ]
+
+
+@pytest.fixture
+def config(tmp_path: Path, snowflake_account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[Config]:
+    """A project with events in two files."""
+    monkeypatch.setenv("TEST_SNOWFLAKE_PASSWORD", snowflake_account.password)
+    monkeypatch.setenv("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")
+    (tmp_path / "events").mkdir()
+    path = tmp_path / "loader.toml"
+    path.write_text(
+        f"[warehouse]\n{settings(snowflake_account)}\n"
+        f'[load]\nworkers = 1\nlock_wait = "30s"\n[sources.web]\nurl = "events"\nlayout = "{harness.LAYOUT}"\n'
+    )
+    found = load_config(path)
+    for name in "ab":
+        made = (harness.track(messageId=f"{name}{n}", properties={"n": n, "tags": [n]}) for n in range(20))
+        harness.put(found, f"{name}.jsonl.gz", lines(*made))
+    yield found
+    snowflake_account.fail()
+
+
+def assert_whole(config: Config) -> None:
+    for table in ("order_completed", "tracks"):
+        assert reading.query(config, f"SELECT count(*), count(DISTINCT id) FROM web.{table}") == [(40, 40)]
+    assert reading.query(config, "SELECT sum(events), sum(unaccounted) FROM loader.conservation") == [(40, 0)]
+    assert reading.query(config, "SELECT load_id FROM loader.loads WHERE state <> 'done'") == []
+    assert reading.leftovers(config) == []
+
+
+@pytest.mark.parametrize(("act", "sql"), INSTANTS, ids=[f"{act} {sql[1:26]}" for act, sql in INSTANTS])
+def test_a_killed_load_is_carried_on(config: Config, snowflake_account: Account, act: str, sql: str) -> None:
+    snowflake_account.fail({"match": sql, "act": act})
+    process = harness.start(config)
+    until = time.monotonic() + 120
+    while not snowflake_account.struck() and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.05)
+    assert process.poll() is None, "it ended before it could be killed"
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    snowflake_account.fail()
+    harness.command(config, code=0)
+    assert_whole(config)
+    assert [file for file in snowflake_account.stages()["files"] if _database(config) in file] == []
+
+
+def test_two_loads_at_once_load_everything_once(config: Config) -> None:
+    both = [harness.start(config) for _ in range(2)]
+    said = [process.communicate(timeout=180) for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert_whole(config)
+
+
+def _database(config: Config) -> str:
+    database = getattr(config.warehouse, "database", None)
+    assert isinstance(database, str)
+    return database
