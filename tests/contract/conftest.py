@@ -33,7 +33,7 @@ def make(place: Place, tmp_path: Path, request: pytest.FixtureRequest, monkeypat
         path = folder / "loader.toml"
         path.write_text(
             f"[warehouse]\n{warehouse or place.fresh()}\n[staging]\n{place.staging()}\n"
-            f'[load]\nlock_wait = "30s"\nworkers = 1\n[sources.web]\nurl = "events"\nlayout = "{LAYOUT}"\n{source}\n'
+            f'[load]\nlock_wait = "2m"\nworkers = 1\n[sources.web]\nurl = "events"\nlayout = "{LAYOUT}"\n{source}\n'
         )
         return load_config(path)
 
