@@ -93,11 +93,10 @@ def of_folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ...]:
     return found(config)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
 def test_the_tables_are_those_of_folders_and_a_second_run_loads_nothing(
-    workers: int, project: Callable[..., Config], of_folders: tuple[Any, ...]
+    service: Service, project: Callable[..., Config], of_folders: tuple[Any, ...]
 ) -> None:
-    config = project(events=f"{buckets.NAME}/shape", workers=workers)
+    config = project(events=f"{buckets.NAME}/shape", workers={"s3": 2, "gs": 1}[service.kind])
     [result] = harness.run(config)
     assert (result.files, result.state, result.conserved) == (SHAPE.files, "done", True)
     assert harness.run(config) == []
@@ -105,12 +104,11 @@ def test_the_tables_are_those_of_folders_and_a_second_run_loads_nothing(
     harness.assert_settled(config)
 
 
-@pytest.mark.parametrize("reached", [".parquet", "manifest.json"])
 def test_killed_at_work_the_next_run_continues(
-    reached: str, project: Callable[..., Config], of_folders: tuple[Any, ...]
+    service: Service, project: Callable[..., Config], of_folders: tuple[Any, ...]
 ) -> None:
     config = project(events=f"{buckets.NAME}/shape", workers=2)
-    kill_when(config, reached)
+    kill_when(config, {"s3": ".parquet", "gs": "manifest.json"}[service.kind])
     [before] = harness.query(config, "SELECT load_id FROM loader.loads")
     said = harness.command(config, code=0)
     assert f"load {before[0]} continues" in said

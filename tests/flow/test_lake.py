@@ -15,7 +15,7 @@ from flow.harness import lines, track
 from loader.config import Config
 from loader.core.results import Window
 from loader.core.synthetic import Shape, files
-from loader.load import doctor, load, rejects, retype, status, tables
+from loader.load import doctor, load, status
 
 SHAPE = Shape(events=1_500, event_names=4, files=4, dirty=0.01, conflicts=0.01, duplicates=0.03, batches=0.02)
 PATIENCE_SECONDS = 120.0
@@ -77,40 +77,6 @@ def test_an_analyst_reads_folders_by_day(tmp_path: Path) -> None:
     assert lakes.asked(f"SELECT count(*) {sql} WHERE day = '2026-01-02'") == [(2,)]
 
 
-def test_columns_come_widen_and_get_their_rejects_back(tmp_path: Path) -> None:
-    config = lakes.lake(tmp_path)
-    harness.put(config, "a", lines(track(messageId="m1", properties={"total": 1})))
-    harness.run(config)
-    harness.put(config, "b", lines(track(messageId="m2", properties={"total": 2.5, "coupon": ["X"]})))
-    harness.put(config, "c", lines(track(messageId="m3", properties={"total": "many"})))
-    [result] = harness.run(config)
-    assert "widen web.order_completed.total from integer to double" in result.changes
-    names = "id, total, coupon"
-    expected = [("m1", 1.0, None), ("m2", 2.5, '["X"]'), ("m3", None, None)]
-    assert lakes.rows(config, "web.order_completed", columns=names) == expected
-    [reject] = rejects(config, limit=10)
-    assert (reject.table, reject.column, reject.sample) == ("web.order_completed", "total", '"many"')
-    done = retype(config, "web.order_completed", "total", "string")
-    assert (done.restored, done.left) == (1, 0)
-    texts = [("m1", "1", None), ("m2", "2.5", '["X"]'), ("m3", "many", None)]
-    assert lakes.rows(config, "web.order_completed", columns=names) == texts
-    assert rejects(config, limit=10) == []
-    [line] = [each for each in tables(config) if each.table == "order_completed"]
-    assert (line.rows, dict(line.columns)["total"]) == (3, "string")
-    assert_settled(config)
-
-
-def test_people_have_their_newest_traits(tmp_path: Path) -> None:
-    config = lakes.lake(tmp_path)
-    for number, plan in enumerate(("free", "pro")):
-        traits = {"plan": plan, "first": "yes"} if not number else {"plan": plan}
-        call = {"type": "identify", "messageId": f"i{number}", "userId": "u1", "traits": traits}
-        harness.put(config, f"{number}", lines({**call, "receivedAt": f"2026-01-01T05:1{number}:00Z"}))
-        harness.run(config)
-    assert lakes.rows(config, "web.users", columns='id, "plan", "first"') == [("u1", "pro", "yes")]
-    assert_settled(config)
-
-
 def test_many_small_files_of_a_day_become_few(tmp_path: Path) -> None:
     config = lakes.lake(tmp_path)
     for number in range(10):
@@ -123,7 +89,7 @@ def test_many_small_files_of_a_day_become_few(tmp_path: Path) -> None:
     assert_settled(config)
 
 
-@pytest.mark.parametrize("reached", [3, 5])  # files claimed; tables made
+@pytest.mark.parametrize("reached", [5])  # tables are made, none is merged
 def test_killed_after_a_commit_the_next_run_continues(
     reached: int, tmp_path: Path, of_duckdb: dict[str, tuple[object, ...]]
 ) -> None:
@@ -194,7 +160,7 @@ def test_the_doctor_tries_it_and_leaves_nothing(tmp_path: Path) -> None:
     assert [name for name in lakes.live(config) if not name.startswith("loader.")] == []
 
 
-@pytest.mark.parametrize("kind", buckets.KINDS)
+@pytest.mark.parametrize("kind", ["gs"])  # the stores are alike: tests/storage
 def test_in_a_bucket_it_is_the_same(kind: str, tmp_path: Path, of_duckdb: dict[str, tuple[object, ...]]) -> None:
     with buckets.running(kind, tmp_path) as service:
         url = f"{kind}://{buckets.NAME}/lake"
@@ -204,17 +170,3 @@ def test_in_a_bucket_it_is_the_same(kind: str, tmp_path: Path, of_duckdb: dict[s
         assert lakes.contents(config) == of_duckdb
         assert harness.run(config) == []
         assert_settled(config)
-
-
-def test_a_replay_far_behind_reads_only_its_days(tmp_path: Path) -> None:
-    config = lakes.lake(tmp_path, source='dedupe_window = "1d"\nlookback = "30d"')
-    for day in (1, 10, 20):
-        event = track(messageId="same", receivedAt=f"2026-01-{day:02}T05:10:00Z")
-        harness.put(config, f"2026-01-{day:02}/05/a", lines(event))
-        harness.run(config)
-    # The same id far apart is another event; within the window it is a duplicate.
-    assert len(lakes.rows(config, "web.tracks")) == 3
-    again = track(messageId="same", receivedAt="2026-01-10T05:11:00Z")
-    harness.put(config, "2026-01-10/05/b", lines(again))
-    [result] = harness.run(config)
-    assert (result.rows, result.duplicates) == (0, 1)
