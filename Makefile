@@ -1,7 +1,7 @@
 # `make` says what there is. It needs Python 3.11 or newer; all that it installs goes into .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test lint bench clean
+.PHONY: help demo ui test live test-live lint bench clean
 
 IN_VENV := .venv/bin/python
 NEW_ENOUGH := import sys, venv; sys.exit(sys.version_info < (3, 11))
@@ -45,10 +45,15 @@ ui: .venv/installed-ui  ## Dagster on a project whose files keep arriving; ARGS=
 test: .venv/installed-test  ## run every test; ARGS="-k types" chooses
 	@$(IN_VENV) -m pytest $(ARGS)
 
+live: .venv/installed-test  ## the contract suite on real accounts: LIVE_POSTGRES=settings.toml (see the README) names one
+	@$(IN_VENV) -m pytest tests/contract/test_warehouse.py tests/contract/test_same_everywhere.py tests/contract/test_disturbed.py $(ARGS)
+
 lint: .venv/installed-test  ## ruff and mypy
 	@$(IN_VENV) -m ruff check
 	@$(IN_VENV) -m ruff format --check
 	@$(IN_VENV) -m mypy
+
+test-live: live
 
 bench: .venv/installed-bench  ## compare with dlt and with DuckDB alone; ARGS="--help" lists the ways
 	@$(IN_VENV) tests/benchmarks $(ARGS)

@@ -28,10 +28,12 @@ def abandon(config: Config, load_id: str) -> int:
         source = _source(session, load_id)
     edges = open_edges(config, source)
     with leased(edges, Quiet()) as lease:
-        with warehouse(config, staging=edges.staging) as opened, opened.session() as session:
-            lease.check(session)
-            _source(session, load_id)  # it may have ended while we waited
-            released = ledger.abandon(session, load_id)
+        with warehouse(config, staging=edges.staging) as opened:
+            with opened.session() as session:
+                lease.check(session)
+                _source(session, load_id)  # it may have ended while we waited
+                released = ledger.abandon(session, load_id)
+            opened.clear(load_id)
         edges.staging.delete([file.key for file in edges.staging.list(f"loads/{source}/{load_id}/")])
     return released
 

@@ -23,9 +23,13 @@ def expire(edges: Edges, progress: Progress, *, now: datetime) -> None:
         kept = {file.key.removeprefix(folder).partition("/")[0] for file in edges.staging.list(folder)}
         if not kept:
             return
-        with warehouse(edges.config, staging=edges.staging) as opened, opened.session() as session:
-            finished = loads.finished(session, edges.source, sorted(kept))
-        for load_id in expired(finished, keep=keep, now=now):
+        with warehouse(edges.config, staging=edges.staging) as opened:
+            with opened.session() as session:
+                finished = loads.finished(session, edges.source, sorted(kept))
+            over = expired(finished, keep=keep, now=now)
+            for load_id in over:
+                opened.clear(load_id)  # parts that are left say that its end was cut short
+        for load_id in over:
             edges.staging.delete([file.key for file in edges.staging.list(f"{folder}{load_id}/")])
     except (StorageError, WarehouseError) as error:
         progress.note(f"{edges.source}: parts of older loads are not deleted yet, the next run tries again: {error}")

@@ -26,6 +26,9 @@ def main(arguments: Sequence[str]) -> int:
     options = _parsed(arguments)
     print(machine(), end="\n\n", flush=True)
     try:
+        if options.warehouses:
+            print(_warehouses(options))
+            return 0
         found = _fixed(options) if options.fixed else _memory(options) if options.memory else _compare(options)
     except RuntimeError as error:
         print(f"benchmark: {error}", file=sys.stderr)
@@ -40,6 +43,7 @@ def _parsed(arguments: Sequence[str]) -> Namespace:
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--memory", action="store_true", help="peak memory of this loader by size of input")
     mode.add_argument("--fixed", action="store_true", help="wall time of small things, command start included")
+    mode.add_argument("--warehouses", type=_words, metavar="KINDS", help="load into these, such as duckdb,postgres")
     parser.add_argument("--events", type=int, nargs="+", help="default 200000; with --memory also 2000000")
     parser.add_argument("--names", type=int, nargs="+", help="event names: default 60; with --memory also 2000")
     parser.add_argument("--runs", type=int, help="of each, interleaved; medians are printed (1; 5 with --fixed)")
@@ -53,6 +57,17 @@ def _parsed(arguments: Sequence[str]) -> Namespace:
     if options.only and not set(options.only) <= known:
         parser.error(f"--only: {sorted(set(options.only) - known)} not among {sorted(known)}")
     return options
+
+
+def _warehouses(options: Namespace) -> str:
+    """Return what the load into each kind of warehouse cost, as a table."""
+    from targets import loaded, table  # needs the extra `test`, which the other ways do not
+
+    [made, *_] = _corpora(options, events=[200_000], names=[60])
+    warm(made)
+    kinds = options.warehouses
+    workers = options.workers
+    return table([loaded(kind, made, options.work, workers=workers, runs=options.runs or 1) for kind in kinds])
 
 
 def _words(text: str) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from flow.harness import LAYOUT
 
-from contract import exceptions, places
+from contract import exceptions, live, places
 from contract.places import Place
 from loader.config import Config, load_config
 
@@ -16,7 +16,8 @@ Project = Callable[..., Config]
 @pytest.fixture(scope="session", params=places.KINDS)
 def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     """Return a kind of warehouse, served until all its tests are done."""
-    with places.serve(request.param) as found:
+    settings = live.settings(request.param)
+    with places.serve(request.param) if settings is None else live.serve(request.param, settings) as found:
         yield found
 
 
