@@ -35,6 +35,7 @@ _TYPES = {
 }
 _LEDGER = "loader"  # the schema of the ledger, where the turn is
 _TURN = quoted(DIALECT, _LEDGER, "turn")
+_MAKERS = 4  # loaders that may be the first at once
 _LEAST_WAIT_SECONDS = 600.0  # for the turn of another load, whose merge may take long
 _MAX_PARAMETERS, _MAX_ROWS, _MAX_BYTES = 30_000, 1_000, 1 << 20  # of one INSERT
 
@@ -120,11 +121,13 @@ class Redshift:
         with self._lock:
             if self._prepared or self._site.read_only:
                 return
-            there = "SELECT 1 FROM svv_tables WHERE table_schema = ? AND table_name = ?"
-            if not link.run(there, [_LEDGER, "turn"]):
-                for schema in (_LEDGER, STAGING):
-                    link.run(f"CREATE SCHEMA IF NOT EXISTS {quoted(DIALECT, schema)}")
-                link.run(f"CREATE TABLE IF NOT EXISTS {_TURN} (nothing BOOLEAN)")
+            for left in reversed(range(_MAKERS)):
+                try:
+                    _make_turn(link)
+                    break
+                except WarehouseError:  # another loader may be making the same: then it is there next time
+                    if not left or link.broken:
+                        raise
             self._prepared = True
 
     def _take_turn(self, link: Link) -> None:
@@ -183,6 +186,14 @@ class _Session:
         self._link.run(f"CREATE TEMP TABLE {relation} ({lines})")
         self._json[relation] = {column for column, kind in columns.items() if kind is ColumnType.JSON}
         return relation
+
+
+def _make_turn(link: Link) -> None:
+    there = "SELECT 1 FROM svv_tables WHERE table_schema = ? AND table_name = ?"
+    if not link.run(there, [_LEDGER, "turn"]):
+        for schema in (_LEDGER, STAGING):
+            link.run(f"CREATE SCHEMA IF NOT EXISTS {quoted(DIALECT, schema)}")
+        link.run(f"CREATE TABLE IF NOT EXISTS {_TURN} (nothing BOOLEAN)")
 
 
 def _bounded(rows: Sequence[Row], width: int) -> Iterator[list[Row]]:
