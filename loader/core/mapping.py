@@ -60,6 +60,7 @@ def checked(destination: Destination[Any], fields: Mapping[str, str], prehashed:
     for each in destination.fields:
         if each.required and each.name not in fields:
             raise MappingError(f"{destination.title} requires {each.name!r}; map a column to it")
+    for each in chosen:
         if each.name in hashed and not each.hashed:
             raise MappingError(f"{each.name!r} is not hashed by {destination.title}; take it out of `prehashed`")
     for name in hashed - fields.keys():

@@ -3,7 +3,8 @@
 API      your own: `{"sync", "run", "rows": [{"key", "op", "version", "fields"}]}`, `op` being add, change or remove
 Matches  the sync's key; of a removal, only that is sent
 Signed   `X-Signature: t=<seconds>,v1=<hex>`: HMAC-SHA256 of `<seconds>.<body>`, over the exact bytes of the body
-Answers  2xx takes all; with `answers = "rows"`, `{"rows": [{"key", "status", "message"}]}` names those it does not take
+Answers  2xx takes all; with `answers = "rows"`, `{"rows": [{"key", "status", "message"}]}` names those it does not;
+         202 with a Location works on it: that address is asked until it answers something else than 202
 """
 
 import hmac
@@ -13,10 +14,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from loader.core.audience import Accepted, Batch, Failed, Member, Mode, Op, Outcome, Rejected, Result, accepted
+from loader.core.audience import Accepted, Batch, Failed, Job, Member, Mode, Op, Outcome, Rejected, Result, accepted
 from loader.core.destination import Account, Destination, Limits, Resend, Steps
 from loader.core.fields import Field
-from loader.core.http import Request
+from loader.core.http import Request, Response
 from loader.core.settings import Record, Secret
 
 
@@ -32,8 +33,8 @@ class Settings(Record, frozen=True):
 
 
 def encode(_: Settings, member: Member) -> Mapping[str, Any]:
-    row: dict[str, Any] = {"key": member.key, "op": member.op.value, "version": member.version}
-    return row if member.op is Op.REMOVE else {**row, "fields": member.fields}
+    fields = {} if member.op is Op.REMOVE else {"fields": member.fields}
+    return {"key": member.key, "op": member.op.value, "version": member.version, **fields}
 
 
 def push(account: Account[Settings], batch: Batch) -> Steps[Result]:
@@ -46,31 +47,42 @@ def push(account: Account[Settings], batch: Batch) -> Steps[Result]:
         body=body,
         headers={"Idempotency-Key": batch.key, **_signed(settings, body, batch.at)},
     )
+    return _result(settings, batch, response)
+
+
+def poll(account: Account[Settings], job: Job, batch: Batch) -> Steps[Result]:
+    response = yield Request("GET", _origin(account.settings) + job.id, harmless=True)
+    return job if response.status == 202 else _result(account.settings, batch, response)
+
+
+def _result(settings: Settings, batch: Batch, response: Response) -> Result:
+    if response.status == 202 and "location" in response.headers:
+        where = response.headers["location"].removeprefix(_origin(settings))
+        return Job(where if where.startswith("/") else f"/{where}", check_after_seconds=1)  # never another host
     if settings.answers == "status":
         return accepted(batch)
     answers = {str(row["key"]): row for row in response.json["rows"]}
     return [_outcome(member, answers.get(member.key)) for member in batch.members]
 
 
+def _origin(settings: Settings) -> str:
+    return "/".join(settings.url.split("/")[:3])
+
+
 def _outcome(member: Member, answer: Mapping[str, Any] | None) -> Outcome:
     if answer is None:
         return Failed(member.key, "no_answer", "the answer does not name the row")
-    match str(answer.get("status", "")):
-        case "ok":
-            return Accepted(member.key)
-        case "retry":
-            return Failed(member.key, "retry", str(answer.get("message", "")))
-        case status:
-            return Rejected(member.key, status, str(answer.get("message", "")))
+    status, message = str(answer.get("status", "")), str(answer.get("message", ""))
+    if status == "ok":
+        return Accepted(member.key)
+    return (Failed if status == "retry" else Rejected)(member.key, status, message)
 
 
 def _signed(settings: Settings, body: bytes, at: int) -> dict[str, str]:
-    signed = {"Content-Type": "application/json"}
-    if settings.secret is not None:
-        key = settings.secret.reveal().encode()
-        digest = hmac.new(key, f"{at}.".encode() + body, "sha256").hexdigest()
-        signed["X-Signature"] = f"t={at},v1={digest}"
-    return signed
+    if settings.secret is None:
+        return {"Content-Type": "application/json"}
+    digest = hmac.new(settings.secret.reveal().encode(), f"{at}.".encode() + body, "sha256").hexdigest()
+    return {"Content-Type": "application/json", "X-Signature": f"t={at},v1={digest}"}
 
 
 def headers(account: Account[Settings]) -> dict[str, str]:
@@ -101,6 +113,7 @@ DESTINATION = Destination(
     resend=Resend.KEYED,
     encode=encode,
     push=push,
+    poll=poll,
     headers=headers,
     check=check,
 )

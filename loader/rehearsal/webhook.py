@@ -1,6 +1,7 @@
 """A webhook that keeps rows by key, checks the signature, and answers row by row.
 
-It refuses rows whose field `plan` is "forbidden", and knows a batch by its Idempotency-Key.
+It refuses rows whose field `plan` is "forbidden", and knows a batch by its Idempotency-Key. At `/slow` it works on a
+batch in a job, which is done when it has been asked for three times.
 """
 
 import hmac
@@ -24,6 +25,7 @@ class Fake:
     def __init__(self) -> None:
         self.rows: dict[str, dict[str, Any]] = {}
         self.done: dict[str, Reply] = {}  # by Idempotency-Key
+        self.asked: dict[str, int] = {}  # job → how often
 
     def held(self) -> Mapping[str, Mapping[str, Any]]:
         return self.rows
@@ -31,6 +33,8 @@ class Fake:
     def answer(self, call: Call) -> Reply:
         if call.headers.get("authorization") != f"Bearer {TOKEN}":
             return Reply(401, {"message": "unknown token"})
+        if call.method == "GET" and call.path.startswith("/jobs/"):
+            return self._job(call.path.removeprefix("/jobs/"))
         if not _signed(call):
             return Reply(403, {"message": "the signature is not that of the body"})
         rows = call.json["rows"]
@@ -39,7 +43,15 @@ class Fake:
         key = call.headers.get("idempotency-key", "")
         if rows and key not in self.done:
             self.done[key] = Reply(200, {"rows": [self._keep(row) for row in rows]})
+        if call.path == "/slow" and rows:
+            return Reply(202, headers={"Location": f"/jobs/{key}"})
         return self.done.get(key, Reply(200, {"rows": []}))
+
+    def _job(self, key: str) -> Reply:
+        if key not in self.done:
+            return Reply(404, {"message": "no such job"})
+        self.asked[key] = self.asked.get(key, 0) + 1
+        return self.done[key] if self.asked[key] > 2 else Reply(202, headers={"Location": f"/jobs/{key}"})
 
     def _keep(self, row: dict[str, Any]) -> dict[str, str]:
         if row["op"] == "remove":
