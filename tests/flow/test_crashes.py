@@ -51,7 +51,8 @@ def made(folder: Path, events: Path) -> Config:
 
 
 def found(config: Config) -> tuple[Any, ...]:
-    return harness.fingerprints(config), harness.rejects(config), harness.quarantine(config), harness.sums(config)
+    with harness.opened(config):
+        return harness.fingerprints(config), harness.rejects(config), harness.quarantine(config), harness.sums(config)
 
 
 @pytest.fixture(scope="module")

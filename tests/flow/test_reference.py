@@ -112,8 +112,9 @@ def check(loads: list[list[list[bytes]]], *, source: str = "", changed: dict[str
             outcome = shred(given_files, reference_settings(**(changed or {})), state)
             [result] = harness.run(config)
             assert result.conserved
-            assert_same(config, outcome)
-            assert_same_notes(config, outcome, result.load_id)
+            with harness.opened(config):
+                assert_same(config, outcome)
+                assert_same_notes(config, outcome, result.load_id)
             found = result.rows, result.duplicates, result.filtered, result.quarantined
             assert found == tuple(outcome.counts[each] for each in ("rows", "duplicates", "filtered", "quarantined"))
             assert (result.events, result.discarded_values) == (
@@ -129,13 +130,13 @@ def files(max_lines: int) -> st.SearchStrategy[list[list[bytes]]]:
     return st.lists(event_lines(max_lines=max_lines), min_size=1, max_size=2)
 
 
-@settings(max_examples=60)
+@settings(max_examples=24)
 @given(files(40))
 def test_one_load_is_as_the_reference_says(content: list[list[bytes]]) -> None:
     check([content])
 
 
-@settings(max_examples=40)
+@settings(max_examples=16)
 @given(files(12), files(12))
 def test_a_second_load_evolves_the_tables_as_the_reference_says(
     first: list[list[bytes]], second: list[list[bytes]]
@@ -144,16 +145,15 @@ def test_a_second_load_evolves_the_tables_as_the_reference_says(
 
 
 @pytest.mark.parametrize("evolve", ["freeze", "discard"])
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(files(10), files(10))
 def test_frozen_schemas_are_as_the_reference_says(
     evolve: str, first: list[list[bytes]], second: list[list[bytes]]
 ) -> None:
-    check([first], source=f'evolve = "{evolve}"', changed={"evolve": evolve})
     check([first, second], source=f'evolve = "{evolve}"', changed={"evolve": evolve})
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(files(12))
 def test_narrow_limits_are_as_the_reference_says(content: list[list[bytes]]) -> None:
     check([content], source="max_columns = 20\nmax_depth = 2", changed={"max_columns": 20, "max_depth": 2})
