@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 
 from dagster_project.alerts import alert_sensor
-from dagster_project.checks import source_checks
+from dagster_project.checks import source_checks, warehouse_specs
 from dagster_project.ingest import source_assets
 from dagster_project.jobs import jobs
 from dagster_project.models import model_assets
@@ -39,6 +39,7 @@ def build_defs(config_path: Path) -> dg.Definitions:
         assets=[
             *ingest,
             *table_specs(config, tables),
+            *warehouse_specs(config),
             *model_assets(config, models(config)),
             *readers_assets(config),
             *sync_assets(config),

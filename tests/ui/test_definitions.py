@@ -20,14 +20,14 @@ DEPLOY = ROOT / "dagster_project" / "deploy"
 TABLES, LOAD_SECONDS = 5_000, 2.0
 
 ASSETS = {
-    *("web/events", "web/loads", "web/tables/tracks"),
+    *("web/events", "web/loads", "web/warehouse", "web/tables/tracks"),
     *("web/models/daily_active_users", "web/models/sessions", "web/models/users_overview"),
 }
 JOBS = {"accept_damaged_files", "check_warehouse", "load_now", "prune", "rebuild_table", "retype_column"}
 CHECKS = {
     *("web/events:few_rejects", "web/loads:every_event_is_accounted_for", "web/loads:schema_is_unchanged"),
-    *("web/loads:the_warehouse_has_what_was_loaded", "web/loads:no_id_is_there_twice"),
-    "web/loads:no_partition_is_left_behind",
+    *("web/warehouse:the_warehouse_has_what_was_loaded", "web/warehouse:no_id_is_there_twice"),
+    "web/warehouse:no_partition_is_left_behind",
 }
 
 
