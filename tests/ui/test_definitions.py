@@ -63,13 +63,16 @@ def test_thousands_of_tables_load_fast_and_ask_no_warehouse(project: Callable[..
     config = project(source=START)
     (config.base / "warehouse.duckdb").mkdir()  # whoever opened it would fail
     registry(config, json.dumps({"schema": "web", "tables": [f"event_{each}" for each in range(TABLES)]}).encode())
-    definitions(config)  # what is imported once is not counted
-    began = time.process_time()
-    defs = definitions(config)
-    dg.Definitions.validate_loadable(defs)
-    took = time.process_time() - began
-    assert len(keys(defs)) == TABLES + len(ASSETS)
+    took = min(_loaded_seconds(config) for _ in range(2))  # the first time also imports
+    assert len(keys(definitions(config))) == TABLES + len(ASSETS)
     assert took < LOAD_SECONDS, f"{took:.2f} s"
+
+
+def _loaded_seconds(config: Config) -> float:
+    """Return the CPU seconds that a process needs to have the definitions, as every run pays them."""
+    began = time.process_time()
+    definitions(config).get_repository_def()
+    return time.process_time() - began
 
 
 @pytest.mark.parametrize("content", [b"", b"not json", b'{"tables": 1}', b"[]"])
