@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from threading import Lock
 
 from loader.commands.output import on_terminal, say
-from loader.commands.words import amount, number, rate, size
+from loader.commands.words import amount, duration, number, rate, size
 from loader.core.results import Progress
 
 EVERY_SECONDS = 5.0
@@ -50,7 +50,8 @@ class LogLines:
             self._said_at = now
             counted = done_of(self._done, self._total, self._unit)
             speeds = rates(self._done, self._events, self._unit, now - self._began_at)
-            self._write(f"{self._name}: {', '.join([counted, *speeds])}")
+            left = remaining(self._done, self._total, self._unit, now - self._began_at)
+            self._write(f"{self._name}: {', '.join([counted, *speeds, *left])}")
 
     def note(self, text: str) -> None:
         """Say it at once."""
@@ -79,4 +80,17 @@ def rates(done: int, events: int, unit: str, seconds: float) -> list[str]:
         found += [amount(events, "event"), f"{rate(events, seconds):,.0f} events/s"]
     if unit == "bytes":
         found.append(f"{size(rate(done, seconds))}/s")
+    if unit == "rows":
+        found.append(f"{rate(done, seconds):,.0f} rows/s")
     return found
+
+
+def remaining(done: int, total: int | None, unit: str, seconds: float) -> list[str]:
+    """Return how long the rows that are left take at this pace, which is that of the tool.
+
+    >>> remaining(1000, 7000, "rows", 10.0), remaining(1, 2, "files", 1.0)
+    (['1 min 0 s left'], [])
+    """
+    if unit != "rows" or total is None or not done:
+        return []
+    return [f"{duration((total - done) * seconds / done)} left"]

@@ -109,8 +109,8 @@ class Exchange:
             wait *= 2
             patient = time.monotonic() - began + after <= self._patience.seconds
             harmless = request.harmless or not found.done or self._destination.resend is not Resend.UNSAFE
-            if found.after is not None:
-                self._pace.pause(after)
+            if found.after is not None and patient:
+                self._pace.pause(after)  # everybody who speaks to this account waits
             if attempt == self._patience.attempts or not patient or not harmless:
                 raise UnavailableError(found.code, found.message, done=found.done and not request.harmless)
             if found.after is None:

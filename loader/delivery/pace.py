@@ -14,6 +14,7 @@ from pathlib import Path
 
 from loader.core.destination import Rate
 
+_LONGEST_PAUSE_SECONDS = 3600.0
 _BURST = 10  # a tenth of the requests may come at once
 
 
@@ -41,6 +42,8 @@ class Pace:
         """Count a request and return 0; or return how long to wait before trying again."""
         with self._locked() as state:
             now = time.time()
+            if state[0] > now + _LONGEST_PAUSE_SECONDS:
+                state[0] = now  # the clock was set back
             longest = max((rate.seconds for rate in self._rates), default=0.0)
             for place, due in enumerate(state):
                 if place and due > now + longest * 2:

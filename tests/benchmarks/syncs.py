@@ -50,7 +50,7 @@ CHANGED = "UPDATE people SET visits = visits + 1 WHERE hash(user_id) % 100 = 0"
 def project(folder: Path, kind: str, tool: Mapping[str, Any], **settings: str) -> Config:
     """Return a project that syncs the table `people` to a destination."""
     fields = {**({"userId": "user_id"} if kind == "segment" else {}), **FIELDS}
-    lines = ["[warehouse]", 'path = "warehouse.duckdb"', 'memory = "192MB"', "[destinations.tool]", f'kind = "{kind}"']
+    lines = ["[warehouse]", 'path = "warehouse.duckdb"', 'memory = "128MB"', "[destinations.tool]", f'kind = "{kind}"']
     lines += [f"{name} = {json.dumps(value)}" for name, value in tool.items()]
     lines += ["private = true", "[syncs.all]", 'table = "main.people"', 'key = "user_id"', 'destination = "tool"']
     lines += [f'mode = "{"upsert" if kind == "segment" else "mirror"}"']
