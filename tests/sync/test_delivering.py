@@ -42,14 +42,29 @@ def test_a_token_that_runs_out_midway_keeps_what_arrived(made: Project) -> None:
     assert made.server.fake.held() == made.case.held(range(12))
 
 
+class Busy:
+    """A tool that wants to be left alone for two seconds, once."""
+
+    def __init__(self, *, dated: bool) -> None:
+        self.dated, self.calls = dated, 0
+
+    def held(self) -> dict[str, dict[str, object]]:
+        return {}
+
+    def answer(self, _: Call) -> Reply:
+        self.calls += 1
+        after = formatdate(time.time() + 2, usegmt=True) if self.dated else "1"
+        return Reply(429, {"message": "slow"}, {"Retry-After": after}) if self.calls == 1 else Reply(200)
+
+
 @pytest.mark.parametrize("dated", [False, True], ids=["in seconds", "as a date"])
-def test_the_time_that_a_tool_asks_for_is_waited(made: Project, *, dated: bool) -> None:
-    made.audience(made.people(range(3)))
-    after = formatdate(time.time() + 2, usegmt=True) if dated else "1"
-    made.server.faults = [Fault(1, reply=Reply(429, {"message": "slow"}, {"Retry-After": after}))]
-    assert made.sync().state == "success"
-    first, second = (each.at for each in made.server.seen)
-    assert second - first >= 0.9
+def test_the_time_that_a_tool_asks_for_is_waited(tmp_path: Path, *, dated: bool) -> None:
+    with project("webhook", tmp_path) as made, served(Busy(dated=dated)) as busy:
+        made.tool |= {"url": busy.url, "answers": "status"}
+        made.audience(made.people(range(3)))
+        assert made.sync().state == "success"
+        first, second = (each.at for each in busy.seen)
+        assert second - first >= 0.9
 
 
 def test_a_page_where_json_is_expected_is_no_answer(made: Project) -> None:
