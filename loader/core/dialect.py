@@ -78,6 +78,8 @@ class Dialect:
     # How a load goes about it.
     in_place: bool = False  # parts are read where they are, once per query: a query over few columns is cheap
     asks_empty: bool = True  # whether asking which tables are empty saves more than it costs
+    day: str = ""  # of a time; and how many of them one statement may write to, where a table has a partition for each
+    days_at_once: int = 0
     shared_rows: int = 0  # of tables that are merged in one transaction; 0: each has its own
     shared_columns: int = 0
     shared_query: int = 32  # tables in one query: DuckDB's memory and planning grow faster than their number

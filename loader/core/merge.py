@@ -17,6 +17,8 @@ from loader.core.spec import LOAD_COLUMNS, PROFILES
 from loader.core.staging import Staged
 from loader.core.types import ColumnType
 
+Span = tuple[datetime, datetime]
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -80,12 +82,19 @@ def filled(dialect: Dialect, schema: str, tables: Sequence[str]) -> str:
     )
 
 
-def insert(dialect: Dialect, target: Target, staged: Sequence[Staged], *, without: str | None) -> str:
-    """Return the statement that adds the staged rows, but for those whose row key is in the relation `without`."""
+def insert(
+    dialect: Dialect, target: Target, staged: Sequence[Staged], *, without: str | None, between: Span | None = None
+) -> str:
+    """Return the statement that adds the staged rows, but for those whose row key is in the relation `without`, and
+    for those not received `between` two times.
+    """
     names = [name for name in target.columns if name not in LOAD_COLUMNS]
     listed = ", ".join(quoted(dialect, name) for name in (*names, *LOAD_COLUMNS))
     row = quoted(dialect, ROW)
-    left_out = f" WHERE {dialect.without.format(row=row, places=without)}" if without else ""
+    conditions = [dialect.without.format(row=row, places=without)] if without else []
+    if between:
+        conditions.append(f"received_at BETWEEN {_time(dialect, between[0])} AND {_time(dialect, between[1])}")
+    left_out = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     selects = [
         "SELECT "
         + ", ".join(_value(dialect, target, name, each) for name in names)
@@ -93,6 +102,23 @@ def insert(dialect: Dialect, target: Target, staged: Sequence[Staged], *, withou
         for each in staged
     ]
     return f"INSERT INTO {quoted(dialect, target.schema, target.table)} ({listed})\n" + "\nUNION ALL\n".join(selects)
+
+
+def days(dialect: Dialect, staged: Sequence[Staged]) -> str:
+    """Return the query for the days on which the staged rows were received, in order."""
+    day = dialect.day.format(value="received_at")
+    found = " UNION ALL ".join(f"SELECT {day} AS day FROM {each.relation}" for each in staged)
+    return f"SELECT DISTINCT day FROM ({found}) AS days ORDER BY day"
+
+
+def spans(found: Sequence[datetime], size: int) -> list[Span]:
+    """Return the times from and to which so many of the days last, share by share.
+
+    >>> [f"{first:%d}-{last:%d %H:%M}" for first, last in spans([datetime(2026, 1, day) for day in (1, 5, 9)], 2)]
+    ['01-05 23:59', '09-09 23:59']
+    """
+    shares = (found[start : start + size] for start in range(0, len(found), size))
+    return [(share[0], share[-1].replace(hour=23, minute=59, second=59, microsecond=999_999)) for share in shares]
 
 
 def missing(dialect: Dialect, target: Target, table: str, staged: Sequence[Staged]) -> str:

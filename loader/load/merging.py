@@ -4,7 +4,7 @@ A table is a transaction of its own, in principle. Small ones share one, as a co
 """
 
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -159,7 +159,10 @@ def _added(session: Session, plan: Merge, source: Source, total: int, *, without
     before = session.cost
     # What is read in place is opened as a whole by its statement: several of them bound how much is open at once.
     together = [[each] for each in staged] if dialect.in_place else [staged]
-    rows = sum(int(session.execute(merge.insert(dialect, target, some, without=without))[0][0]) for some in together)
+    rows = 0
+    for some in together:
+        for between in _shares(session, target, some):
+            rows += int(session.execute(merge.insert(dialect, target, some, without=without, between=between))[0][0])
     profile = _PROFILE_OF.get(target.table)
     if profile and (rows or session.execute(merge.missing(dialect, target, profile, staged))):
         for sql in merge.profile(dialect, target, profile, plan.tables[profile], staged):
@@ -167,6 +170,15 @@ def _added(session: Session, plan: Merge, source: Source, total: int, *, without
     cost = reduce(Cost.plus, (each.cost for each in staged), session.cost.minus(before))
     name = f"{plan.schema}.{target.table}"
     return TableResult(name, rows, total - rows, time.monotonic() - began, cost=cost)
+
+
+def _shares(session: Session, target: Target, staged: Sequence[Staged]) -> list[merge.Span | None]:
+    """Return the spans of time of which the rows are added, one after the other: one, but for very many days."""
+    limit = session.dialect.days_at_once
+    if not limit or (target.highest - target.lowest).days < limit:
+        return [None]
+    found = [day for (day,) in session.execute(merge.days(session.dialect, staged))]
+    return list(merge.spans(found, limit)) if len(found) > limit else [None]
 
 
 def _delivery(plan: Merge, table: str, report: TableReport) -> Delivery:

@@ -1,6 +1,7 @@
 """BigQuery's adapter through Google's own client, against the stand-in: what only BigQuery can do wrong."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,22 @@ def test_looking_for_duplicates_reads_the_days_around_the_load(project: Project)
         "ORDER BY loaded_at DESC LIMIT 1",
     )
     assert 0 < scanned < 60 * 8 * 10  # not the keys of the sixty old days
+
+
+def test_rows_of_more_days_than_a_job_may_write_to_are_added_in_shares(project: Project, standin: Standin) -> None:
+    config = project()
+    first = datetime(2000, 1, 1, tzinfo=UTC)
+    days = (f"{first + timedelta(days=each):%Y-%m-%dT%H:%M:%SZ}" for each in range(4_100))
+    harness.put(config, "years.jsonl", harness.lines(*(harness.track(messageId=day, receivedAt=day) for day in days)))
+    harness.run(config)
+    assert projects.query(config, "SELECT COUNT(*), COUNT(DISTINCT id) FROM web.order_completed") == [(4_100, 4_100)]
+    texts = [job["configuration"].get("query", {}).get("query", "") for job in standin.jobs.known.values()]
+    assert sum(text.startswith("INSERT INTO `web`.`order_completed`") for text in texts) == 2
+
+
+def test_a_table_says_what_it_is(project: Project, standin: Standin) -> None:
+    harness.run(filled(project()))
+    assert "Order Completed" in standin.jobs.engine.catalog.tables["web", "order_completed"]["description"]
 
 
 def test_a_replay_adds_what_is_missing_and_nothing_else(project: Project) -> None:

@@ -53,6 +53,9 @@ DIALECT = Dialect(
             "TIMESTAMP_DIFF(l.finished_at, l.created_at, MILLISECOND)"
         )
     },
+    comment_table="ALTER TABLE {table} SET OPTIONS (description={text})",  # of columns: each is an update of the table
+    day="TIMESTAMP_TRUNC({value}, DAY)",
+    days_at_once=4_000,  # cloud.google.com/bigquery/quotas#partitioned_tables
     asks_empty=False,  # reading the keys of a week's partitions costs less than one more query
     shared_rows=1_000_000,
     shared_columns=3_000,

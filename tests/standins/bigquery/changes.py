@@ -160,6 +160,11 @@ def _alter(catalog: Catalog, name: Name, action: exp.Expr) -> None:
             old = _known(known, dropped[0].name)
             catalog.root.execute(f'ALTER TABLE {named(name)} DROP COLUMN "{old["name"]}"')
             fields.remove(old)
+        case exp.AlterSet():
+            options = {each.name.lower(): each.args["value"].name for each in action.find_all(exp.Property)}
+            if options.keys() != {"description"}:
+                raise invalid(f"Statement not supported: ALTER TABLE {action.sql('bigquery')}")
+            catalog.tables[name]["description"] = options["description"]
         case _:
             raise invalid(f"Statement not supported: ALTER TABLE {action.sql('bigquery')}")
 
