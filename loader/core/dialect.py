@@ -74,6 +74,8 @@ class Dialect:
     comment_column: str = ""
     lock: tuple[str, ...] = ()  # first in a transaction, they let only one at a time ask for a lease
     guard: str = ""  # behind the query for the lease inside a merge: nobody takes it over until that ends
+    # Where no query can lock: the last statement of a merge, which writes the row of the lease (source ?, token ?).
+    hold: str = ""
     views: Mapping[str, str] = field(default_factory=dict)  # passages of sql/views that are spelled otherwise
     # How a load goes about it.
     in_place: bool = False  # parts are read where they are, once per query: a query over few columns is cheap

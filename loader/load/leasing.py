@@ -36,10 +36,18 @@ class Lease:
         guarded = f"SELECT token FROM loader.leases WHERE source = ?{session.dialect.guard}"
         found = session.execute(guarded, [self.source])
         if self.lost.is_set() or not found or found[0][0] != self.token:
-            raise LeaseError(
-                f"source {self.source!r}: the lease of this load ran out and another load took over; "
-                "it continues where this one stopped. A longer `lease_ttl` in [load] prevents this"
-            )
+            raise self._taken()
+
+    def hold(self, session: Session) -> None:
+        """Do so once more, last in the transaction, where a query cannot keep others from taking over meanwhile."""
+        if session.dialect.hold and not session.execute(session.dialect.hold, [self.source, self.token])[0][0]:
+            raise self._taken()
+
+    def _taken(self) -> LeaseError:
+        return LeaseError(
+            f"source {self.source!r}: the lease of this load ran out and another load took over; "
+            "it continues where this one stopped. A longer `lease_ttl` in [load] prevents this"
+        )
 
     def give_back(self, session: Session) -> None:
         """Let go of the source in this transaction."""

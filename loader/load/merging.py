@@ -138,6 +138,7 @@ def _together(warehouse: Warehouse, plan: Merge, batch: list[Table], *, lease: L
         ]
         parts = [len(report.parts) for _, report in batch]
         loads.note_tables(session, plan.load_id, plan.schema, list(zip(results, parts, strict=True)))
+        lease.hold(session)
     return results
 
 

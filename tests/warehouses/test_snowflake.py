@@ -21,7 +21,7 @@ from loader.config.warehouses import Snowflake
 from loader.core.faults import Fault
 from loader.core.types import ColumnType
 from loader.core.warehouse import Site
-from loader.errors import ConfigError, LoaderError, WarehouseBusyError, WarehouseError
+from loader.errors import ConfigError, LeaseError, LoaderError, WarehouseBusyError, WarehouseError
 from loader.load import doctor
 from loader.load.edges import connected
 from loader.storage import connect as connect_store
@@ -248,6 +248,19 @@ def test_a_commit_whose_answer_is_lost_is_not_done_twice(
     carried_out(config)
     assert asked(config, "SELECT count(*) FROM web.order_completed") == [(5,)]
     assert asked(config, 'SELECT events, "ROWS", unaccounted FROM loader.conservation') == [(5, 5, 0)]
+
+
+def test_a_merge_whose_lease_was_taken_over_adds_nothing(project: Project, snowflake_account: Account) -> None:
+    config = project()
+    harness.put(config, "a.jsonl.gz", orders(5))
+    assert isinstance(config.warehouse, Snowflake)
+    leases = f"{config.warehouse.database}.LOADER.LEASES"
+    snowflake_account.fail(
+        {"match": "^INSERT INTO .*LOAD_TABLES", "act": "run", "run": f"UPDATE {leases} SET TOKEN = 'x'"}
+    )
+    with pytest.raises(LeaseError, match="another load took over"):
+        harness.run(config)
+    assert asked(config, "SELECT count(*) FROM web.tracks") == [(0,)]
 
 
 def test_parts_in_a_bucket_are_copied_from_an_external_stage(project: Project, keyed: Account) -> None:

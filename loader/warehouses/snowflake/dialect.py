@@ -49,6 +49,7 @@ DIALECT = Dialect(
         "WHEN MATCHED THEN UPDATE SET token = '' WHEN NOT MATCHED THEN INSERT (source, token) VALUES ('', '')",
         "DELETE FROM loader.leases WHERE source = ''",
     ),
+    hold="UPDATE loader.leases SET token = token WHERE source = ? AND token = ?",
     views={"date_diff(": "DATEDIFF("},
     asks_empty=False,  # a question costs more than the join with an empty table
     shared_rows=200_000,

@@ -9,7 +9,8 @@ A fault applies to statements that its pattern matches: `skip` of them pass firs
     lost      the same, and the session never answers again: work may be done, and nobody says so
     dead      the session never answers again, and nothing is done
     stall     nothing is done and nothing is answered, for half a minute: time to kill who asks
-    hold      the same, once the statement took effect
+    run       another session runs the statement `run` first
+    hold      the same as stall, once the statement took effect
 """
 
 import re
@@ -34,6 +35,7 @@ class Fault:
     message: str = "as the test asked"
     status: int = 503
     struck: int = 0
+    run: str = ""
 
 
 @dataclass

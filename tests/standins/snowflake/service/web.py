@@ -166,6 +166,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.world.answered[request]
         fault = self.world.faults.struck(body["sqlText"])
         stall(fault, "stall")
+        if fault and fault.act == "run":
+            Session(self.world.service, None, None).run(fault.run, [], upload=self._upload)
         try:
             with session.turn:
                 answer = self._carried_out(session, body, fault)
