@@ -47,7 +47,9 @@ def assert_settled(config: Config) -> None:
     assert reading.query(config, "SELECT load_id, state FROM loader.loads WHERE state <> 'done' OR NOT conserved") == []
     assert reading.query(config, "SELECT holder FROM loader.leases") == []
     assert reading.leftovers(config) == []
-    assert [each.key for each in connect(config.staging.url, base=config.base).list()] == []
+    assert [
+        each.key for each in connect(config.staging.url, access=config.staging.access, base=config.base).list()
+    ] == []
 
 
 @pytest.fixture(scope="session")
