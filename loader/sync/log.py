@@ -17,7 +17,7 @@ from loader.delivery.delivering import Working
 from loader.ledger import syncs as ledger
 from loader.sync.edges import Edges
 
-_FLUSH_ROWS, _FLUSH_SECONDS = 5_000, 2.0
+_FLUSH_ROWS, _FLUSH_SECONDS = 10_000, 3.0
 
 
 class Place(NamedTuple):

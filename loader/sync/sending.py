@@ -22,7 +22,8 @@ from loader.sync.edges import Edges
 from loader.sync.log import Log, Place, spelled
 from loader.sync.planning import OTHERS, REMOVALS, Encoder, table
 
-_CHUNK_ROWS = 5_000
+_FIRST_ROWS, _MOST_ROWS, _CHUNK_BYTES = 1_000, 10_000, 24_000_000  # of the plan that are read at once
+_SAMPLE_ROWS = 50
 _PATIENCE_BATCHES = 3  # that fail as a whole, one after the other
 _HALVINGS, _HALVINGS_PER_ROWS = 50, 1_000
 _KEY, _IDENTS, _SHARED = (diff.PLAN.index(name) for name in ("row_key", "idents", "shared"))
@@ -114,14 +115,14 @@ class Sending:
 
     def _rows(self, phase: int) -> Iterator[Row]:
         query = diff.chunk(table(self._log.run_id), len(self._edges.columns), resumed=self._resumed)
-        seq, run = 0, [self._log.run_id] if self._resumed else []
+        seq, size, run = 0, _FIRST_ROWS, [self._log.run_id] if self._resumed else []
         while True:
             with self._edges.door.session() as inside:
-                rows = inside.execute(query, [phase, seq, *run, _CHUNK_ROWS])
+                rows = inside.execute(query, [phase, seq, *run, size])
             yield from rows
-            if len(rows) < _CHUNK_ROWS:
+            if len(rows) < size:
                 return
-            seq = rows[-1][0]
+            seq, size = rows[-1][0], min(_MOST_ROWS, max(1, _CHUNK_BYTES // _row_bytes(rows)))
 
     def _removed(self, row: Row) -> Member | None:
         """Return who leaves, or whose old identifier does; None where nothing is to be sent."""
@@ -169,6 +170,12 @@ def resolve_unfinished(edges: Edges, log: Log) -> None:
 def place_of(entry: dict[str, object]) -> Place:
     """Return the place that an entry of the log speaks of."""
     return Place(**{name: entry[name] for name in Place._fields})  # type: ignore[arg-type]  # as they were written
+
+
+def _row_bytes(rows: list[Row]) -> int:
+    """Return about how long a row is, as text."""
+    sample = rows[:: max(1, len(rows) // _SAMPLE_ROWS)]
+    return max(1, sum(len(str(value)) for row in sample for value in row) // len(sample))
 
 
 def _place(row: Row, idents: str | None, ident_hash: str | None) -> Place:
