@@ -5,13 +5,11 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from flow import harness
-from flow.harness import lines
 from standins import s3
 from standins import snowflake as standin
 from standins.snowflake import Account
@@ -27,6 +25,7 @@ from loader.load.edges import connected
 from loader.storage import connect as connect_store
 from loader.warehouses.snowflake import connect
 from loader.warehouses.snowflake.faults import FAULTS
+from warehouses.snowflake import asked, carried_out, orders
 
 PASSPHRASE = "a passphrase"
 Project = Callable[..., Config]
@@ -56,32 +55,6 @@ def project(tmp_path: Path, snowflake_account: Account, monkeypatch: pytest.Monk
 
     yield make
     snowflake_account.fail()
-
-
-def asked(config: Config, sql: str) -> list[Any]:
-    """Return the rows of a query, through the adapter."""
-    with connected(config, read_only=True) as opened, opened.session() as session:
-        return session.execute(sql)
-
-
-def carried_out(config: Config) -> None:
-    """Load, and again while the connection breaks."""
-    for _ in range(5):
-        try:
-            results = harness.run(config)
-        except WarehouseBusyError:
-            continue
-        if not [each for each in results if each.failed]:
-            return
-    raise AssertionError("the connection broke five times")
-
-
-def orders(count: int, start: int = 0, **more: object) -> bytes:
-    made = [
-        harness.track(messageId=f"m{n}", properties={"n": n, "tags": ["a", n], **more})
-        for n in range(start, start + count)
-    ]
-    return lines(*made)
 
 
 def test_a_load_leaves_tables_in_upper_case_and_nothing_in_staging(
