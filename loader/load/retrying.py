@@ -12,13 +12,15 @@ _TRIES = 6
 _FIRST_WAIT_SECONDS, _MAX_WAIT_SECONDS = 0.25, 20.0
 
 
-def retried(work: Callable[[], T], *, again: Callable[[], T] | None = None) -> T:
+def retried(
+    work: Callable[[], T], *, again: Callable[[], T] | None = None, wait_seconds: float = _FIRST_WAIT_SECONDS
+) -> T:
     """Do the work, at most 6 times, with growing waits between; raise the last WarehouseBusyError.
 
     All other errors end it at once: trying again would not help, or nobody would see them. `again` is done in place
     of the work from the second time on, where it matters that the first may have been done and only its answer lost.
     """
-    wait, act = _FIRST_WAIT_SECONDS, work
+    wait, act = wait_seconds, work
     for left in reversed(range(_TRIES)):
         try:
             return act()

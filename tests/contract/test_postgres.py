@@ -1,5 +1,6 @@
 """PostgreSQL by itself: connections that are cut, what its errors mean, what it says of its tables."""
 
+import doctest
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from loader.core.types import ColumnType
 from loader.core.warehouse import Warehouse
 from loader.errors import WarehouseBusyError, WarehouseError
 from loader.load.edges import connected
+from loader.warehouses.postgres import copying
 from loader.warehouses.postgres.copying import chunks
 
 __all__ = ["undisturbed"]  # a fixture
@@ -141,6 +143,11 @@ def test_numbers_beyond_those_of_jsonb_keep_their_digits_as_texts(server: Server
     assert result.problems == ()
     [(text,)] = reading.query(config, "SELECT CAST(doc AS TEXT) FROM web.order_completed")
     assert text == '["1e200000", 1' + "0" * 300 + ', "1e200000"]'
+
+
+def test_the_examples_of_storable_numbers_are_right() -> None:
+    failed, tried = doctest.testmod(copying)
+    assert (failed, tried) == (0, 2)
 
 
 def test_wide_rows_are_sent_in_chunks_of_bounded_bytes(tmp_path: Path) -> None:
