@@ -43,6 +43,7 @@ HOURS = 24  # of events that are there from the start
 SOURCES = {"web": (1, 12), "app": (2, 6)}  # seed, names of events
 EVENTS, NEW_EVENTS = 200, 40  # in a file of the past, and in one that arrives
 ARRIVAL_SECONDS = 20.0
+STOP_SECONDS = 30.0
 ODD: dict[str, Any] = {"duplicates": 0.01, "conflicts": 0.005, "late": 0.02, "batches": 0.05, "dirty": 0.004}
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -54,10 +55,13 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=3000)
     chosen = parser.parse_args()
     folder, port = chosen.folder.absolute(), free(chosen.port)
+    # A shell starts what it runs behind deaf to Ctrl-C, and Dagster stops its own processes by that signal.
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.default_int_handler)
     prepare(folder, port, datetime.now(UTC))
     stopped = threading.Event()
     threading.Thread(target=collect, args=(folder, stopped), daemon=True).start()
-    print(f"Dagster is starting at http://127.0.0.1:{port} ; Ctrl-C stops it", flush=True)
+    print(f"Dagster is starting at http://127.0.0.1:{port}; Ctrl-C stops it", flush=True)
     print(f"everything is in {folder}, what it says in dagster/log there", flush=True)
     try:
         return serve(folder, port)
@@ -123,11 +127,14 @@ def serve(folder: Path, port: int) -> int:
         child = subprocess.Popen(
             [*words, *log], cwd=ROOT, env=environment, start_new_session=True, stdout=told, stderr=told
         )
-    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
     try:
         return child.wait()
     except KeyboardInterrupt:
         child.terminate()
+    try:
+        return child.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
         return child.wait()
 
 
