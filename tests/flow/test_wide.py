@@ -38,7 +38,7 @@ def peak_of(config: Config) -> int:
     """Load with the real command, and return the bytes that its largest process needed at most."""
     starter = [sys.executable, "-I", "-S", "-c", STARTER, sys.executable, "-m", "loader", "load", "--json"]
     done = subprocess.run(
-        starter, cwd=config.base, env=environment(), check=True, text=True, stdout=subprocess.PIPE, timeout=120
+        starter, cwd=config.base, env=environment(), check=True, text=True, stdout=subprocess.PIPE, timeout=600
     )
     return int(done.stdout.splitlines()[-1]) * 1024
 
