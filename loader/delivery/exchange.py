@@ -66,7 +66,10 @@ class Exchange:
         """Log in, where the tool wants that. Raises DestinationError."""
         if self._destination.login is not None:
             self.account = Account(self._settings)
-            session = self._run(self._destination.login(self._settings, int(time.time())))
+            try:
+                session = self._run(self._destination.login(self._settings, int(time.time())))
+            except _UnauthorisedError as error:
+                raise DestinationError(str(error)) from error
             self.account = Account(self._settings, session)
 
     def run(self, make: Callable[[Account[Any]], Steps[R]]) -> R:
