@@ -68,8 +68,8 @@ class Exchange:
             self.account = Account(self._settings)
             try:
                 session = self._run(self._destination.login(self._settings, int(time.time())))
-            except _UnauthorisedError as error:
-                raise DestinationError(str(error)) from error
+            except (_UnauthorisedError, RefusedError, UnavailableError, AnswerError) as error:
+                raise DestinationError(f"no log-in to {self._destination.title}: {error}") from error
             self.account = Account(self._settings, session)
 
     def run(self, make: Callable[[Account[Any]], Steps[R]]) -> R:
