@@ -173,7 +173,7 @@ def test_a_user_who_may_not_is_told_what_to_grant(place: Place, tmp_path: Path) 
         harness.run(config)
     assert caught.value.fault == "permission"
     failed = [check for check in doctor(config).checks if not check.ok]
-    assert [check.name for check in failed] == ["warehouse: open"]
+    assert [check.name for check in failed] == ["warehouse: ledger"]
 
 
 def test_without_a_role_or_keys_it_is_said_what_to_set(place: Place, tmp_path: Path) -> None:
