@@ -64,7 +64,7 @@ def test_a_connection_that_is_cut_at_any_commit_changes_nothing_in_the_end(
         commits = proxy.heard
         assert commits > 10
         proxy.when = when
-        for number in range(0, commits, 4):
+        for number in range(0, commits, 6):
             config = filled(made(reached, tmp_path / f"{number}"))
             proxy.heard, proxy.cut_at, before = 0, number, proxy.cuts
             [result] = run(config)
