@@ -160,8 +160,9 @@ class Builder:
         if self.policy.evolve != "evolve":
             for name in unknown:
                 self._refuse(group, name)
-            return replace(group, columns={name: each for name, each in group.columns.items() if name not in unknown})
-        surplus = [name for name in unknown if not self._admits(name)]
+            taken = group.columns.keys() - set(unknown)
+            return replace(group, columns={name: each for name, each in group.columns.items() if name in taken})
+        surplus = self._surplus(unknown)
         if not surplus:
             return group
         for name in surplus:
@@ -174,15 +175,21 @@ class Builder:
                 columns[target] = [folded({name: group.columns[name] for name in chosen}, len(group.keys))]
         return replace(group, columns=columns)
 
-    def _admits(self, name: str) -> bool:
-        home = self._home(name)
-        if home in self.known.closed:
-            return False
-        if name in self.seen:
-            return True
+    def _surplus(self, unknown: Sequence[str]) -> dict[str, None]:
+        """Return, in order, the columns for which there is no room: tens of thousands, perhaps."""
+        homes = {name: self._home(name) for name in unknown}
+        full = {home for home in set(homes.values()) if self._is_full(home)}
+        return {
+            name: None
+            for name, home in homes.items()
+            if home in self.known.closed or (home in full and name not in self.seen)
+        }
+
+    def _is_full(self, home: str) -> bool:
+        """Return whether a table has no room for columns beyond those of the rows so far."""
         have = spec.system_columns(self.call).keys() | self.known.tables.get(home, {}).keys()
         new = sum(self._home(each) == home for each in self.seen - have)
-        return len(have) + new < self.policy.max_columns
+        return len(have) + new >= self.policy.max_columns
 
     def _refuse(self, group: Group, name: str) -> None:
         for leaf in group.columns[name]:

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections import Counter
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +54,27 @@ def canonical(rows: list[dict[str, Any]]) -> Counter[str]:
 
 
 def value_of(text: str) -> str:
-    """Return what a reject's JSON text says; numbers beyond binary64 as their digits."""
+    """Return what a reject's JSON text says; large numbers as their digits, however they are spelled."""
     parsed = json.loads(text, parse_int=str, parse_float=str)
     if isinstance(parsed, str):
         try:
-            return repr(float(parsed) + 0.0) if abs(float(parsed)) < 2**63 else parsed
+            return repr(float(parsed) + 0.0) if abs(float(parsed)) < 2**63 else digits(parsed)
         except ValueError:
             return parsed
     return json.dumps(json.loads(text), sort_keys=True)
+
+
+def digits(number: str) -> str:
+    """Return a number without the zeros behind its digits, and how many places they stand before the point."""
+    sign, found, exponent = Decimal(number).as_tuple()
+    text = "".join(map(str, found)).lstrip("0")
+    short = text.rstrip("0")
+    return f"{'-' * sign}{short}e{int(exponent) + len(text) - len(short)}"
+
+
+@pytest.mark.parametrize("spelled", ["1e19", "1E+19", "10000000000000000000", "10000000000000000000.0", "0.1e20"])
+def test_a_large_number_is_the_same_however_it_is_spelled(spelled: str) -> None:
+    assert (value_of(spelled), value_of(f"-{spelled}")) == ("1e19", "-1e19")
 
 
 def assert_same(config: Any, outcome: model.Outcome) -> None:
