@@ -26,7 +26,7 @@ def schedules(
         description="Run the checks that ask the warehouse.",
     )
     return [
-        _catch_up(config, on),
+        *_catch_ups(config, on),
         dg.ScheduleDefinition(job=checks, cron_schedule=CHECK, default_status=on),
         dg.ScheduleDefinition(
             job=prune,
@@ -37,18 +37,27 @@ def schedules(
     ]
 
 
-def _catch_up(config: Config, on: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
-    keys = [dg.AssetKey([source, half]) for source in config.sources for half in ("events", "loads")]
+def _catch_ups(config: Config, on: dg.DefaultScheduleStatus) -> list[dg.ScheduleDefinition]:
+    """Return `catch_up`, or one for each length of partitions: a run, and so a schedule's target, has only one."""
+    steps = [step for step in BACK if any(source.partition == step for source in config.sources.values())]
+    names = ["catch_up", *(f"catch_up_{step}" for step in steps[1:])]
+    return [_catch_up(config, on, name, step) for name, step in zip(names, steps, strict=False)]
+
+
+def _catch_up(config: Config, on: dg.DefaultScheduleStatus, name: str, step: str) -> dg.ScheduleDefinition:
+    sources = [name for name, source in config.sources.items() if source.partition == step]
 
     @dg.schedule(
-        name="catch_up",
+        name=name,
         cron_schedule=CATCH_UP,
-        target=dg.AssetSelection.assets(*keys),
+        target=dg.AssetSelection.assets(
+            *(dg.AssetKey([each, half]) for each in sources for half in ("events", "loads"))
+        ),
         default_status=on,
         description="Loads what the sensor missed, and marks hours without files as done.",
     )
     def catch_up(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
-        return list(_requests(config, context.scheduled_execution_time))
+        return [each for each in _requests(config, context.scheduled_execution_time) if step in str(each.run_key)]
 
     return catch_up
 

@@ -54,13 +54,23 @@ class Cursor:
         return json.dumps({"first": self.first, "swept_at": self.swept_at, "attempts": self.attempts})
 
 
+def _targets(config: Config) -> dict[str, Any]:
+    """Return what the sensor runs: a job for each length of partitions where there are two, as a job has only one."""
+    by_step: dict[str, list[dg.AssetKey]] = {}
+    for name, source in config.sources.items():
+        by_step.setdefault(source.partition, []).extend(dg.AssetKey([name, half]) for half in ("events", "loads"))
+    selections = {step: dg.AssetSelection.assets(*keys) for step, keys in by_step.items()}
+    if len(selections) == 1:
+        return {"target": selections.popitem()[1]}
+    return {"jobs": [dg.define_asset_job(f"load_by_{step}", each) for step, each in selections.items()]}
+
+
 def new_files_sensor(config: Config) -> dg.SensorDefinition:
     """Return the sensor that asks for a run per contiguous span of partitions with new files or open loads."""
-    keys = [dg.AssetKey([source, half]) for source in config.sources for half in ("events", "loads")]
 
     @dg.sensor(
         name="new_files",
-        target=dg.AssetSelection.assets(*keys),
+        **_targets(config),
         minimum_interval_seconds=30,
         default_status=status(config),
         description="Looks for files that no load has, and for loads that are not done, in every source.",
@@ -78,7 +88,8 @@ def new_files_sensor(config: Config) -> dg.SensorDefinition:
                 problems.append(f"{source}: {error}")
         steps = {source: config.sources[source].partition for source in found}
         wanted = spans(found, steps, per_run=config.dagster.partitions_per_run)
-        return _asked(context, cursor, wanted, problems)
+        mixed = len({source.partition for source in config.sources.values()}) > 1
+        return _asked(context, cursor, wanted, problems, mixed=mixed)
 
     return new_files
 
@@ -156,7 +167,7 @@ def _looked(config: Config, source: str, back: timedelta | None) -> Sequence[Wai
 
 
 def _asked(
-    context: dg.SensorEvaluationContext, cursor: Cursor, wanted: list[Span], problems: list[str]
+    context: dg.SensorEvaluationContext, cursor: Cursor, wanted: list[Span], problems: list[str], *, mixed: bool
 ) -> dg.SensorResult:
     """Return the runs to ask for: those whose span no run works on, and that were not asked for too often."""
     busy = list(_busy(context.instance))
@@ -175,7 +186,7 @@ def _asked(
                 f"{first} to {last}: tried {attempts} times, and nothing has changed since; see its partitions"
             )
         else:
-            requests.append(_request(span, attempts))
+            requests.append(_request(span, attempts, mixed=mixed))
             attempts += 1
         tried[span.digest] = attempts
     cursor.attempts = tried  # what waits no longer is forgotten
@@ -185,10 +196,11 @@ def _asked(
     return dg.SensorResult(run_requests=requests, cursor=cursor.written(), skip_reason=skipped)
 
 
-def _request(span: Span, attempt: int) -> dg.RunRequest:
+def _request(span: Span, attempt: int, *, mixed: bool) -> dg.RunRequest:
     first, last = span.ends
     return dg.RunRequest(
         run_key=f"{span.digest}-{attempt}",
+        job_name=f"load_by_{span.step}" if mixed else None,
         asset_selection=[dg.AssetKey([source, half]) for source in span.sources for half in ("events", "loads")],
         tags={
             "dagster/asset_partition_range_start": first,
