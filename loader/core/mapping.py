@@ -81,7 +81,8 @@ def encoded(destination: Destination[Any], settings: Any, member: Member) -> Mem
 
 def identifiers(destination: Destination[Any], fields: Mapping[str, Any]) -> Fields:
     """Return the identifiers as they are sent: what a later removal needs."""
-    return {name: fields[name] for name in destination.identity if fields.get(name) not in (None, "")}
+    found = {name: fields[name] for name in destination.identity if fields.get(name) not in (None, "")}
+    return dict(list(found.items())[:1]) if destination.one_identity else found
 
 
 def field_of(destination: Destination[Any], name: str) -> Field:

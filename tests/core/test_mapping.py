@@ -1,5 +1,6 @@
 """From columns to a tool's fields: hashes, lengths, nulls; and members into batches."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from loader.core.batches import packed
 from loader.core.destination import Destination, Limits, Resend, Steps
 from loader.core.fields import Field, Null, email
 from loader.core.http import Request
-from loader.core.mapping import MappingError, mapped
+from loader.core.mapping import MappingError, identifiers, mapped
 from loader.core.settings import Record
 
 ANA = "b0f9dbcc0a49d8d1c4ca6b5d1e0df9f6c3a0d8d38ab2a0b8d4dbf0e0d0d0d0d0"  # 64 hex, of nobody
@@ -57,6 +58,14 @@ def test_a_value_that_is_hashed_already_is_not_hashed_twice() -> None:
     assert made("ana@example.com", "abc", None, None, prehashed=("email",)) == Refused(
         "invalid_value", "email is no SHA-256 in hex, although `prehashed` says so"
     )
+
+
+def test_whoever_leaves_is_named_by_all_identifiers_or_by_the_first_where_one_names_a_person() -> None:
+    tool = replace(TOOL, identity=("code", "email", "note"))
+    fields = {"code": "", "email": ANA, "note": "x", "age": 3}
+    assert identifiers(tool, fields) == {"email": ANA, "note": "x"}
+    assert identifiers(replace(tool, one_identity=True), fields) == {"email": ANA}
+    assert identifiers(replace(tool, one_identity=True), {"age": 3}) == {}
 
 
 def test_nulls_are_sent_left_out_or_empty_as_the_tool_wants() -> None:

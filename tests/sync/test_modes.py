@@ -1,0 +1,45 @@
+"""What the modes mean in the tools whose file of cases tries another: who leaves, and whom the tool does not know."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from contract.project import project
+
+PEOPLE, STAYED = (1, 2, 3), (2, 3)
+
+
+class Left(NamedTuple):
+    """Someone leaves an audience."""
+
+    slug: str
+    mode: str
+    tool: dict[str, Any]  # settings
+    left: dict[str, Any]  # what is held of whoever left
+
+
+LEFT = [
+    Left("customer_io", "mirror", {}, {}),
+]
+
+
+@pytest.mark.parametrize("each", LEFT, ids=lambda each: f"{each.slug}, {each.mode}")
+def test_who_leaves_is_deleted_or_marked_as_the_mode_says(each: Left, tmp_path: Path) -> None:
+    with project(each.slug, tmp_path, mode=each.mode) as made:
+        made.tool |= each.tool
+        made.audience(made.people(PEOPLE))
+        assert made.sync().state == "success"
+        made.audience(made.people(STAYED))
+        assert made.sync().removed == 1
+        assert made.server.fake.held() == {**made.case.held(STAYED), **each.left}
+        sent = made.server.arrived
+        assert made.sync().requests == 0
+        assert made.server.arrived == sent
+
+
+@pytest.mark.parametrize("slug", ["customer_io"])
+def test_with_update_nobody_is_made(slug: str, tmp_path: Path) -> None:
+    with project(slug, tmp_path, mode="update") as made:
+        made.audience(made.people(PEOPLE))
+        made.sync()
+        assert dict(made.server.fake.held()) == {}
