@@ -108,6 +108,18 @@ def repairs(dialect: Dialect, schema: str, found: Tables) -> list[str]:
     return needed
 
 
+def mended(found: Tables) -> Tables:
+    """Return tables as they are after `repairs`."""
+    return {
+        table: {
+            name.removesuffix(NEW): each
+            for name, each in columns.items()
+            if not name.endswith(NEW) or name.removesuffix(NEW) not in columns
+        }
+        for table, columns in found.items()
+    }
+
+
 def comments(dialect: Dialect, schema: str, table: str, *, said: str, columns: Sequence[tuple[str, str]]) -> list[str]:
     """Return the statements that say what a table and some of its columns are, where the warehouse keeps that."""
     where = quoted(dialect, schema, table)

@@ -59,7 +59,10 @@ def note_big(session: Session, schema: str, before: Tables, after: Tables, load_
 def note_retype(
     session: Session, place: tuple[str, str, str], old: ColumnType, new: ColumnType, statement: str, now: datetime
 ) -> None:
-    """Write that a person gave a column (schema, table, name) another type."""
+    """Write that a person gave a column (schema, table, name) another type. Twice, it is written once."""
+    said = "SELECT 1 FROM loader.columns WHERE schema_name = ? AND table_name = ? AND column_name = ?"
+    if session.execute(f"{said} AND change = 'retype' AND changed_at = ?", [*place, now]):
+        return
     session.execute(
         "INSERT INTO loader.columns (schema_name, table_name, column_name, change, type, old_type, big, statement, "
         "changed_at) VALUES (?, ?, ?, 'retype', ?, ?, false, ?, ?)",

@@ -12,6 +12,7 @@ from loader.core.spec import PROFILES, TRACKS
 from loader.core.warehouse import Warehouse
 from loader.ledger import loads as ledger
 from loader.ledger import notes
+from loader.load.leasing import Lease
 from loader.load.runs import Manifest, Run
 
 
@@ -28,7 +29,7 @@ def migrated(run: Run, manifest: Manifest, opened: Warehouse) -> tuple[tuple[str
     Called twice, what is there already is no change.
     """
     schema, dialect = run.edges.settings.schema, opened.dialect
-    known = _repaired(run, opened)
+    known = repaired(opened, run.lease, schema)
     wanted = with_profiles(settled(known, manifest.tables, max_columns=run.edges.policy.max_columns))
     needed = changes(known, wanted, manifest.tables)
     steps = list(ddl.steps(dialect, schema, needed))
@@ -84,15 +85,14 @@ def _what(run: Run, manifest: Manifest, table: str) -> str:
     return f"event {str(names[0])!r}" if len(names) else "events"
 
 
-def _repaired(run: Run, opened: Warehouse) -> Tables:
-    """Return the tables as they are, after ending what a crash left of a widening where DDL commits."""
-    schema = run.edges.settings.schema
+def repaired(opened: Warehouse, lease: Lease, schema: str) -> Tables:
+    """Return a schema's tables as they are, after ending what a crash left of a widening where DDL commits."""
     known = known_tables(opened, schema)
     repairs = ddl.repairs(opened.dialect, schema, known)
     if not repairs:
         return known
     with opened.session() as session:
-        run.lease.check(session)
+        lease.check(session)
         for sql in repairs:
             session.execute(sql)
     return known_tables(opened, schema)

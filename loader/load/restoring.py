@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -35,10 +35,15 @@ class Restoring:
 
     @property
     def unresolved(self) -> str:
-        """The condition on `loader.rejects AS r` for those that a wider type can mend."""
+        """The condition on `loader.rejects AS r` for those that a wider type can mend, and did not yet."""
+        return f"r.resolved_at IS NULL AND {self.mendable}"
+
+    @property
+    def mendable(self) -> str:
+        """The same for those that it has mended, too."""
         own, reasons, tables = self.dialect, self._listed(TYPE_REASONS), self._listed(self.tables)
         return (
-            f"r.resolved_at IS NULL AND r.schema_name = {literal(own, self.schema)} AND r.table_name IN ({tables}) "
+            f"r.schema_name = {literal(own, self.schema)} AND r.table_name IN ({tables}) "
             f"AND r.column_name = {literal(own, self.column)} AND r.reason IN ({reasons})"
         )
 
@@ -64,14 +69,26 @@ def restore(session: Session, what: Restoring, held: str) -> int:
     return restored
 
 
-def resolve(session: Session, what: Restoring, held: str) -> int:
-    """Mark the rejects that `restore` put back as resolved; return how many are left."""
+def resolve(session: Session, what: Restoring, held: str, now: datetime) -> None:
+    """Mark the rejects that `restore` put back as resolved."""
     session.execute(
         f"UPDATE loader.rejects AS r SET resolved_at = ? "
         f"WHERE {what.unresolved} AND r.value IN (SELECT h.value FROM {held} AS h)",
-        [datetime.now(UTC)],
+        [now],
     )
+
+
+def left(session: Session, what: Restoring) -> int:
+    """Return how many rejects a wider type could mend."""
     return int(session.execute(f"SELECT count(*) FROM loader.rejects AS r WHERE {what.unresolved}")[0][0])
+
+
+def resolved(session: Session, what: Restoring, now: datetime) -> int:
+    """Return how many rejects were marked as resolved at a time."""
+    found = session.execute(
+        f"SELECT count(*) FROM loader.rejects AS r WHERE {what.mendable} AND resolved_at = ?", [now]
+    )
+    return int(found[0][0])
 
 
 def values(texts: Sequence[str], wanted: ColumnType) -> list[Any]:

@@ -5,11 +5,14 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from loader.core.faults import Fault
 from loader.errors import WarehouseBusyError
 
 T = TypeVar("T")
 _TRIES = 6
 _FIRST_WAIT_SECONDS, _MAX_WAIT_SECONDS = 0.25, 20.0
+# What may be asked so often in ten seconds, as BigQuery's tables may be altered, is asked again for fifteen at least.
+_FIRST_WAIT_AFTER_RATE_SECONDS = 1.0
 
 
 def retried(
@@ -24,9 +27,11 @@ def retried(
     for left in reversed(range(_TRIES)):
         try:
             return act()
-        except WarehouseBusyError:
+        except WarehouseBusyError as error:
             if not left:
                 raise
+            if error.fault == Fault.RATE.value:
+                wait = max(wait, _FIRST_WAIT_AFTER_RATE_SECONDS)
         # Not all at the same moment: what made one wait makes others wait too.
         time.sleep(wait * random.uniform(0.5, 1.5))
         wait, act = min(wait * 2, _MAX_WAIT_SECONDS), again or work

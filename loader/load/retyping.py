@@ -1,11 +1,13 @@
 """A column gets a wider type, keeps what is in it, and gets back what it could not hold before.
 
-One transaction: the column, its copies in other tables, the values put back, and the history, or nothing.
+One transaction: the column, its copies in other tables, the values put back, and the history, or nothing. Where DDL
+commits, what was cut short is ended by the next try, or by the next load.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from loader.config import Config
 from loader.config.reading import nearest
@@ -19,9 +21,11 @@ from loader.core.warehouse import Session, Warehouse
 from loader.errors import ConfigError
 from loader.ledger import notes
 from loader.load.edges import open_edges, warehouse
-from loader.load.leasing import leased
+from loader.load.leasing import Lease, leased
+from loader.load.migrating import repaired
 from loader.load.reading import reading
-from loader.load.restoring import Restoring, resolve, restore
+from loader.load.restoring import Restoring, left, resolve, resolved, restore
+from loader.load.retrying import retried
 
 _TEXTS = (ColumnType.STRING, ColumnType.JSON)
 _SHOWN = 20  # names in an error
@@ -72,14 +76,11 @@ def retype(config: Config, table: str, column: str, type: str) -> Retyped:
     with reading(config) as (opened, asked), asked.session() as session:  # what is wrong is told before any wait
         _target(_known(opened, session, schema), schema, name, column, wanted)
     edges = open_edges(config, source)
-    with (
-        leased(edges, Quiet()) as lease,
-        warehouse(config, staging=edges.staging) as opened,
-        opened.session() as session,
-    ):
-        lease.check(session)
-        target = _target(_known(opened, session, schema), schema, name, column, wanted)
-        return _retyped(session, opened.dialect, target)
+    with leased(edges, Quiet()) as lease, warehouse(config, staging=edges.staging) as opened:
+        known = retried(partial(repaired, opened, lease, schema))
+        target = _target(known, schema, name, column, wanted)
+        work = partial(_retyped, opened, lease, target, now=datetime.now(UTC))
+        return retried(work, again=partial(_retyped_again, opened, work, target))
 
 
 def wider(column: Column) -> tuple[ColumnType, ...]:
@@ -106,22 +107,51 @@ def call_of(table: str, columns: Iterable[str]) -> Call | None:
     return CALLS["track"] if is_event else found
 
 
-def _retyped(session: Session, dialect: Dialect, target: Target) -> Retyped:
-    what = Restoring(dialect, target.schema, target.tables, target.copies, target.name, target.new)
-    held = session.scratch("held", {"value": ColumnType.STRING, "stored": target.new})
-    if target.old is not target.new:
-        now = datetime.now(UTC)
-        for table in target.holders:
-            place = (target.schema, table, target.name)
-            made = ddl.widen(dialect, place, target.old, target.new)
-            for sql in made:
+def _retyped(opened: Warehouse, lease: Lease, target: Target, *, now: datetime) -> Retyped:
+    known = repaired(opened, lease, target.schema)
+    with opened.session() as session:
+        held = session.scratch("held", {"value": ColumnType.STRING, "stored": target.new})
+        lease.check(session)
+        what = _restoring(opened.dialect, target)
+        if target.old is not target.new:
+            _widened(session, target, known, now)
+        restored = restore(session, what, held)
+        if target.profile and restored:
+            session.execute(_newest(opened.dialect, target, target.profile, what.unresolved))
+        resolve(session, what, held, now)
+        return _answer(target, restored, left(session, what))
+
+
+def _retyped_again(opened: Warehouse, work: partial[Retyped], target: Target) -> Retyped:
+    """Do as `_retyped` does, unless an earlier try put values back after all, and only its answer was lost."""
+    what = _restoring(opened.dialect, target)
+    with opened.session() as session:
+        if restored := resolved(session, what, work.keywords["now"]):
+            return _answer(target, restored, left(session, what))
+    return work()
+
+
+def _widened(session: Session, target: Target, known: Tables, now: datetime) -> None:
+    """Give the column its type wherever it is; an earlier try may have done so, where DDL commits."""
+    made = {
+        place: ddl.widen(session.dialect, place, target.old, target.new)
+        for place in ((target.schema, table, target.name) for table in target.holders)
+    }
+    for (_, table, name), statements in made.items():
+        if known[table][name].type is not target.new:
+            for sql in statements:
                 session.execute(sql)
-            notes.note_retype(session, place, target.old, target.new, ";\n".join(made), now)
-    restored = restore(session, what, held)
-    if target.profile and restored:
-        session.execute(_newest(dialect, target, target.profile, what.unresolved))
-    left = resolve(session, what, held)
-    return Retyped(f"{target.schema}.{target.table}", target.name, target.old.value, target.new.value, restored, left)
+    for place, statements in made.items():  # after all DDL, so that they come with what is put back
+        notes.note_retype(session, place, target.old, target.new, ";\n".join(statements), now)
+
+
+def _restoring(dialect: Dialect, target: Target) -> Restoring:
+    return Restoring(dialect, target.schema, target.tables, target.copies, target.name, target.new)
+
+
+def _answer(target: Target, restored: int, remaining: int) -> Retyped:
+    where, types = f"{target.schema}.{target.table}", (target.old.value, target.new.value)
+    return Retyped(where, target.name, *types, restored, remaining)
 
 
 def _newest(dialect: Dialect, target: Target, profile: str, rejected: str) -> str:
@@ -138,7 +168,9 @@ FROM ({merge.newest(dialect, theirs, key, {target.name: target.new}, concerned)}
 
 
 def _known(opened: Warehouse, session: Session, schema: str) -> Tables:
-    return notes.known_tables(opened.describe(schema), notes.big_columns(session, schema))
+    """Return the tables as they will be when what a crash left of a widening is ended."""
+    found = ddl.mended(opened.describe(schema))
+    return notes.known_tables(found, notes.big_columns(session, schema))
 
 
 def _target(known: Tables, schema: str, table: str, column: str, wanted: ColumnType) -> Target:

@@ -53,8 +53,6 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ...]:
 def test_the_corpus_is_the_same_as_in_duckdb(make: Project, place: Place, expected: tuple[Any, ...]) -> None:
     if place.kind == "duckdb":
         pytest.skip("is what the others are compared with")
-    if place.kind == "bigquery":  # its own corpus is in tests/warehouses/test_bigquery.py
-        pytest.skip("notimpl: four retypes meet its limit of five changes of a table in ten seconds")
     config = make()
     found = loaded(config)
     what = ("columns", "tables", "rejects before the retype", "rejects", "quarantine", "sums")

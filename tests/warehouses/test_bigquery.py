@@ -137,6 +137,20 @@ def test_a_column_is_retyped_by_way_of_a_new_one(project: Project) -> None:
     assert found == [("0",), ("1",), ("2",), ("3",), ("4",), ("many",)]
 
 
+def test_a_retype_that_is_cut_short_between_two_statements_goes_on(project: Project, standin: Standin) -> None:
+    config = filled(project())
+    harness.run(config)
+    harness.put(config, "text.jsonl", harness.lines(harness.track(properties={"total": "many"})))
+    harness.run(config)
+    renaming = standin.jobs.failing("RENAME COLUMN", "jobRateLimitExceeded")  # the old column is gone by then
+    restored = standin.jobs.failing("UPDATE loader.rejects", "jobBackendError")  # and the new one has its name
+    done = retype(config, "web.order_completed", "total", "string")
+    assert (renaming.met, restored.met, done.restored, done.left) == (1, 1, 1, 0)
+    assert len(projects.query(config, "SELECT total FROM web.order_completed WHERE total IS NOT NULL")) == 6
+    history = "SELECT old_type, type FROM loader.columns WHERE change = 'retype'"
+    assert projects.query(config, history) == [("integer", "string")]
+
+
 def test_names_that_a_load_job_would_refuse(project: Project) -> None:
     config = project()
     strange = {"2nd Item": "digit", "select": "reserved", "_PARTITIONTIME": "prefix", "ROWS": 1, "c_0": "ours"}

@@ -16,7 +16,7 @@ def serve() -> Iterator[Place]:
     with ExitStack() as stack:
 
         def fresh(*, denied: bool = False) -> str:
-            served = stack.enter_context(bigquery.serve())
+            served = stack.enter_context(bigquery.serve(update_seconds=2.0))  # so that tests need not wait for ten
             if denied:
                 told = "Access Denied: Project proj: User does not have bigquery.datasets.create permission"
                 served.faults.add(_MAKING, "refuse", times=1_000, status=403, reason="accessDenied", message=told)

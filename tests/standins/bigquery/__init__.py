@@ -66,10 +66,14 @@ class Standin:
 
 
 @contextmanager
-def serve(*, storage: str | None = None, location: str = "US") -> Iterator[Standin]:
-    """Yield a server on a free port; `storage` is the endpoint of a Cloud Storage that its load jobs read."""
+def serve(*, storage: str | None = None, location: str = "US", update_seconds: float = 10.0) -> Iterator[Standin]:
+    """Yield a server on a free port; `storage` is the endpoint of a Cloud Storage that its load jobs read.
+
+    `update_seconds`: in which a table's metadata may be updated five times. Really ten; who cannot wait says less.
+    """
     logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of what it keeps as it is
     engine = Engine(location)
+    engine.catalog.update_seconds = update_seconds
     service = Service(Jobs(engine, storage), Faults())
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler(service))
     server.daemon_threads = True

@@ -16,7 +16,7 @@ from standins.bigquery.answers import RefusalError, refused
 from standins.bigquery.fields import Field, check_names, column_ddl, mode
 
 PROJECT = "proj"
-MAX_UPDATES, UPDATE_SECONDS = 5, 10.0
+MAX_UPDATES = 5
 Name = tuple[str, str]  # dataset, table
 
 
@@ -30,6 +30,7 @@ class Catalog:
     tables: dict[Name, dict[str, Any]] = field(default_factory=dict)
     updates: dict[Name, deque[float]] = field(default_factory=lambda: defaultdict(deque))
     limited: bool = True  # whether the rate of updates is
+    update_seconds: float = 10.0
 
     def dataset(self, name: str) -> dict[str, Any]:
         """Return a dataset's resource."""
@@ -166,7 +167,7 @@ class Catalog:
     def count_update(self, name: Name) -> None:
         """Count an update of a table's metadata; more than five in ten seconds are refused."""
         times, now = self.updates[name], time.monotonic()
-        while times and now - times[0] > UPDATE_SECONDS:
+        while times and now - times[0] > self.update_seconds:
             times.popleft()
         times.append(now)
         if self.limited and len(times) > MAX_UPDATES:
