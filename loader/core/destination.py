@@ -90,9 +90,9 @@ class Destination(Generic[S]):
     extra: Field | None = None  # how any further field is sent; None: there are no others
     # Fields of which a row must have at least one; kept as sent, for removals. None: rows go by the sync's key.
     identity: tuple[str, ...]
-    # The first of `identity` that a row has names it, the others are fields like any: whoever has another address under
-    # the same id is changed, not removed and made anew.
-    one_identity: bool = False
+    # Where the tool knows somebody by one of them: in which order. The first that a row has names it, the others are
+    # fields like any: whoever has another address under the same id is changed, not removed and made anew.
+    named_by: Callable[[S], tuple[str, ...]] | None = None
     limits: Limits
     resend: Resend
     push: Callable[[Account[S], Batch], Steps[Result]]

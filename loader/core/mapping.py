@@ -79,10 +79,11 @@ def encoded(destination: Destination[Any], settings: Any, member: Member) -> Mem
     return Member(member.key, member.op, member.fields, member.version, member.remote_id, payload, msgspec.Raw(raw))
 
 
-def identifiers(destination: Destination[Any], fields: Mapping[str, Any]) -> Fields:
+def identifiers(destination: Destination[Any], settings: Any, fields: Mapping[str, Any]) -> Fields:
     """Return the identifiers as they are sent: what a later removal needs."""
-    found = {name: fields[name] for name in destination.identity if fields.get(name) not in (None, "")}
-    return dict(list(found.items())[:1]) if destination.one_identity else found
+    names = destination.named_by(settings) if destination.named_by else destination.identity
+    found = {name: fields[name] for name in names if fields.get(name) not in (None, "")}
+    return dict(list(found.items())[:1]) if destination.named_by else found
 
 
 def field_of(destination: Destination[Any], name: str) -> Field:

@@ -107,7 +107,7 @@ DESTINATION = Destination(
     ),
     extra=Field("any", attribute, null=Null.EMPTY),  # an empty text takes the attribute away
     identity=IDENTITY,
-    one_identity=True,
+    named_by=lambda _: IDENTITY,
     # A batch of 500 KB, an object of 32 KB, 1,000 ids for a segment. Fair use is 100 requests a second.
     limits=Limits(rows=1_000, bytes=490_000, row_bytes=32_000, rates=(Rate(100, 1),), concurrency=4),
     resend=Resend.SAFE,

@@ -195,7 +195,7 @@ class Encoder:
 
     def identifiers(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Return the identifiers among fields, as they are sent."""
-        return identifiers(self._edges.tool, fields)
+        return identifiers(self._edges.tool, self._edges.endpoint.own, fields)
 
     def batches(self, members: Iterator[Member]) -> Iterator[tuple[Member, ...]]:
         """Yield members in batches within the limits."""

@@ -104,7 +104,7 @@ class Conversation:
         name = sha256(f"{key} {op} {sorted(changes.items())}".encode()).hexdigest()[:32]
         whole = Member(key, op, found, name)
         if op is Op.REMOVE:
-            whole = removal(key, identifiers(destination, found), name, None)
+            whole = removal(key, identifiers(destination, self.settings, found), name, None)
         return encoded(destination, self.settings, whole)
 
     def members(self, numbers: Sequence[int], op: Op = Op.ADD, **changes: Any) -> list[Member]:
@@ -133,7 +133,9 @@ class Conversation:
     def _polled(self, job: Job, batch: Batch) -> list[Outcome]:
         poll = self.case.destination.poll
         assert poll is not None, "a push that ends in a job needs a poll"
-        sent = {member.key: identifiers(self.case.destination, member.fields) for member in batch.members}
+        sent = {
+            member.key: identifiers(self.case.destination, self.settings, member.fields) for member in batch.members
+        }
         bare = replace(batch, members=tuple(replace(each, fields=sent[each.key]) for each in batch.members))
         for _ in range(50):
             found = self.exchange.run(lambda account, job=job: poll(account, job, bare))  # type: ignore[misc]

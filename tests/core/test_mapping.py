@@ -63,9 +63,11 @@ def test_a_value_that_is_hashed_already_is_not_hashed_twice() -> None:
 def test_whoever_leaves_is_named_by_all_identifiers_or_by_the_first_where_one_names_a_person() -> None:
     tool = replace(TOOL, identity=("code", "email", "note"))
     fields = {"code": "", "email": ANA, "note": "x", "age": 3}
-    assert identifiers(tool, fields) == {"email": ANA, "note": "x"}
-    assert identifiers(replace(tool, one_identity=True), fields) == {"email": ANA}
-    assert identifiers(replace(tool, one_identity=True), {"age": 3}) == {}
+    assert identifiers(tool, Record(), fields) == {"email": ANA, "note": "x"}
+    by_code, by_note = replace(tool, named_by=lambda _: ("code", "email")), replace(tool, named_by=lambda _: ("note",))
+    assert identifiers(by_code, Record(), fields) == {"email": ANA}
+    assert identifiers(by_note, Record(), fields) == {"note": "x"}
+    assert identifiers(by_note, Record(), {"age": 3}) == {}
 
 
 def test_nulls_are_sent_left_out_or_empty_as_the_tool_wants() -> None:
