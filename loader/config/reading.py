@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 import msgspec
 from msgspec.structs import FieldInfo, fields
 
-from loader.config.values import Duration, Share, Size
+from loader.config.values import Duration, Frequency, Share, Size
 from loader.core.settings import Record, Secret
 from loader.errors import ConfigError
 
@@ -73,7 +73,7 @@ def _value(written: Any, field: FieldInfo, place: Place) -> Any:
     try:
         if kind is Secret:
             return Secret.read(written, place.environment)
-        if kind in (Duration, Share, Size):
+        if kind in (Duration, Frequency, Share, Size):
             return kind.read(written)
         return msgspec.convert(written, kind)
     except msgspec.ValidationError as error:

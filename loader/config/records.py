@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from msgspec import Meta, field
 
 from loader.config.access import Access
-from loader.config.values import Duration, Share, Size
+from loader.config.values import Duration, Frequency, Share, Size
 from loader.config.warehouses import Warehouse
 from loader.core.settings import Record, Secret
 
@@ -118,6 +118,8 @@ class Common(Record, frozen=True):
     patience: Duration = Duration(minutes=3)  # for one request, with all its attempts
     max_rows: Annotated[int, Meta(ge=1)] | None = None  # in a request, where the tool takes fewer than its page says
     concurrency: Annotated[int, Meta(ge=1, le=64)] | None = None
+    rate: Frequency | None = None  # of requests, in place of what the tool's page says: plans differ
+    poll: Duration | None = None  # how often a job is asked for, in place of what its kind says
 
 
 class Endpoint(Record, frozen=True):

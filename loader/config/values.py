@@ -1,6 +1,7 @@
 """How settings are spelled: durations and sizes as values of their own."""
 
 import re
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
@@ -18,6 +19,23 @@ class Duration(timedelta):
         if parts is None or int(parts[1]) * _SECONDS[parts[2]] > 3650 * _SECONDS["d"]:
             raise ValueError(f'{written!r} is no duration of at most ten years; write one like "90s", "15m" or "7d"')
         return cls(seconds=int(parts[1]) * _SECONDS[parts[2]])
+
+
+@dataclass(frozen=True, slots=True)
+class Frequency:
+    """At most so many in so many seconds; in the file a number and a duration: `190/10s`, `300/1m`."""
+
+    number: int
+    seconds: int
+
+    @classmethod
+    def read(cls, written: object) -> Self:
+        """Return the frequency written. Raises ValueError."""
+        parts = re.fullmatch(r"([1-9][0-9]{0,8}) ?/ ?([0-9]+[smhd])", written) if isinstance(written, str) else None
+        seconds = int(Duration.read(parts[2]).total_seconds()) if parts else 0
+        if parts is None or not seconds:
+            raise ValueError(f'{written!r} is no frequency; write a number and a time like "190/10s" or "300/1m"')
+        return cls(int(parts[1]), seconds)
 
 
 class Size(int):

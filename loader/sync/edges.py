@@ -12,7 +12,7 @@ import msgspec
 
 from loader.config import Access, Config, Endpoint, Secret, Sync
 from loader.core.audience import Mode
-from loader.core.destination import Destination, Limits
+from loader.core.destination import Destination, Limits, Rate
 from loader.core.http import Request, Response
 from loader.core.settings import Record
 from loader.core.warehouse import Session, Warehouse
@@ -70,13 +70,8 @@ class Edges:
 
     @property
     def limits(self) -> Limits:
-        """The tool's limits, where the settings say so narrower ones."""
-        limits, common = self.tool.limits, self.endpoint.common
-        return replace(
-            limits,
-            rows=min(limits.rows, common.max_rows or limits.rows),
-            concurrency=min(limits.concurrency, common.concurrency or limits.concurrency),
-        )
+        """The tool's limits, as the settings have them."""
+        return narrowed(self.endpoint)
 
     @property
     def columns(self) -> list[str]:
@@ -106,13 +101,24 @@ def open_edges(config: Config, name: str) -> Edges:
     return Edges(config, name, sync, endpoint, endpoint.destination, Door(config))
 
 
+def narrowed(endpoint: Endpoint) -> Limits:
+    """Return the limits of a destination as its settings have them: no wider than the tool's, but for the rate."""
+    limits, common = endpoint.destination.limits, endpoint.common
+    return replace(
+        limits,
+        rows=min(limits.rows, common.max_rows or limits.rows),
+        concurrency=min(limits.concurrency, common.concurrency or limits.concurrency),
+        rates=(Rate(common.rate.number, common.rate.seconds),) if common.rate else limits.rates,
+    )
+
+
 @contextmanager
 def exchange(endpoint: Endpoint) -> Iterator[Exchange]:
     """Yield a conversation with a destination, not yet logged in."""
     common, tool = endpoint.common, endpoint.destination
     client = Client(private=common.private, timeout_seconds=common.timeout.total_seconds())
     patience = Patience(seconds=common.patience.total_seconds())
-    pace = Pace(_pace_file(endpoint), tool.limits.rates)
+    pace = Pace(_pace_file(endpoint), narrowed(endpoint).rates)
     try:
         yield Exchange(tool, endpoint.own, sender(endpoint.own, client), pace, patience)
     finally:

@@ -62,7 +62,7 @@ def _asked(edges: Edges, exchange: Exchange, job: Row) -> float:
     batch = Batch(members, Mode(mode), edges.name, run_id, int(time.time()), key)
     found = _result(edges, exchange, Job(remote_job, json.loads(notes)), batch, begun_at)
     if isinstance(found, Job):
-        seconds = min(max(found.check_after_seconds, _LEAST_SECONDS), _MOST_SECONDS)
+        seconds = _pause(edges, found)
         with edges.door.session() as inside:
             ledger.wait_job(inside, name, found.id, found.notes, datetime.now(UTC) + timedelta(seconds=seconds))
         return seconds
@@ -73,6 +73,12 @@ def _asked(edges: Edges, exchange: Exchange, job: Row) -> float:
     with edges.door.session() as inside:
         ledger.end_job(inside, name)
     return 0.0
+
+
+def _pause(edges: Edges, job: Job) -> float:
+    own = edges.endpoint.common.poll
+    asked = job.check_after_seconds if own is None else own.total_seconds()
+    return min(max(asked, _LEAST_SECONDS), _MOST_SECONDS)
 
 
 def _result(edges: Edges, exchange: Exchange, job: Job, batch: Batch, begun_at: datetime) -> Job | list[Outcome]:

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from loader.config import Config, Endpoint, Secret
+from loader.config.values import Duration, Frequency
 from loader.core.masking import masked_value
 from loader.core.results import Progress
 from loader.core.sync_results import SyncResult
@@ -21,6 +22,7 @@ from loader.sync.edges import open_edges
 from loader.sync.flow import sync
 
 _SHOWN = 3
+_AT_ONCE = Frequency(1_000_000, 1)  # there is nobody to spare
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ def rehearsed(endpoint: Endpoint, settings: Mapping[str, Any]) -> Endpoint:
             f"the fake of {endpoint.common.kind} speaks of settings that there are not: {sorted(unknown)}"
         )
     values = {name: Secret(value) if "Secret" in str(kinds[name]) else value for name, value in settings.items()}
-    return replace(endpoint, common=replace(endpoint.common, private=True), own=replace(endpoint.own, **values))
+    common = replace(endpoint.common, private=True, rate=_AT_ONCE, poll=Duration())
+    return replace(endpoint, common=common, own=replace(endpoint.own, **values))
 
 
 def _told(server: Server, first: SyncResult, second: SyncResult) -> Rehearsal:

@@ -59,6 +59,7 @@ class Project:
         }
         sync = {name: value for name, value in sync.items() if value is not None}
         common = {"kind": self.case.slug, "private": True, "max_rows": 3, "patience": "5s", "timeout": "10s"}
+        common |= {"rate": "100000/1s", "poll": "0s"}  # a fake has no reason to be waited for
         where = {"path": str(self.folder / "warehouse.duckdb")}
         return "\n".join(
             f"[{name}]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in each.items())

@@ -1,4 +1,4 @@
-"""Kill -9 at every request, the real command; run again: the tool holds what an undisturbed run leaves, once."""
+"""Kill -9 at every request; run again: the tool holds what an undisturbed run leaves, once. And the real command."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from cli.running import environment
-from contract.project import Project, project
+from contract.project import Project, killed, preload, project
 
 from loader.rehearsal.serving import Fault
 
@@ -27,21 +27,21 @@ def command(made: Project, *words: str) -> subprocess.Popen[str]:
 @pytest.mark.parametrize("after", [False, True], ids=["before the effect", "after the effect"])
 @pytest.mark.parametrize("request_number", [1, 2, 3, 4, 5])
 def test_killed_at_a_request(request_number: int, tmp_path: Path, *, after: bool) -> None:
+    preload()
     with project("webhook", tmp_path) as made:
         made.tool["concurrency"] = 1
         made.audience(made.people((*ROWS, 99)))  # a first run, so that the second one removes somebody
         assert made.sync().confirmed == 13
         made.audience(made.people(ROWS, plan="pro"))
-        running: list[subprocess.Popen[str]] = []
+        process = made.process()
 
         def kill() -> None:
-            os.kill(running[0].pid, signal.SIGKILL)
+            os.kill(process.pid or 0, signal.SIGKILL)
 
         at = made.server.arrived + request_number
         made.server.faults = [Fault(at, after=kill) if after else Fault(at, before=kill, drop_before=True)]
-        running.append(command(made, "sync", "vip"))
-        running[0].communicate()
-        assert running[0].returncode == -signal.SIGKILL
+        process.start()
+        assert killed(process)
         applied = len(made.server.fake.done)  # type: ignore[attr-defined]  # the webhook's, by Idempotency-Key
         done = made.sync()
         assert done.state == "success"

@@ -142,6 +142,7 @@ def test_rows_that_keep_failing_are_dead_after_so_many_attempts_and_can_be_calle
 def test_a_retry_has_the_key_of_the_first_try(made: Project) -> None:
     made.audience(made.people((1,)))
     made.server.faults = [Fault(at, drop_after=True) for at in range(1, 6)]
+    made.tool["patience"] = "1s"
     assert made.sync().failed == 1
     versions = made.query("SELECT DISTINCT version FROM loader.sync_rows")
     made.server.faults = []

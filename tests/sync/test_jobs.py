@@ -50,6 +50,14 @@ def test_a_job_that_takes_longer_than_the_run_is_asked_for_by_the_next(made: Pro
     assert posts(made) == 2
 
 
+def test_a_job_is_asked_for_as_often_as_the_settings_say(made: Project) -> None:
+    made.settings["job_wait"] = "0s"
+    made.tool["poll"] = "60s"
+    made.audience(made.people((1,)))
+    assert made.sync().state == "waiting"
+    assert made.query("SELECT check_at - begun_at >= INTERVAL 60 SECOND FROM loader.sync_jobs") == [(True,)]
+
+
 def test_killed_while_a_job_works_the_next_run_asks_for_it_and_sends_nothing_again(made: Project) -> None:
     preload()
     made.audience(made.people((1, 2, 3)))

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from loader.config import Config, parse
+from loader.core.destination import Rate
 from loader.errors import ConfigError
+from loader.sync.edges import narrowed
 
 GOOD = """
 [destinations.hook]
@@ -34,6 +36,8 @@ WRONG = {
     ),
     "no table": ('"main.people"', '"people; DROP"', r"is no table"),
     "a share above all": ('key = "id"', 'key = "id"\nholdout = "101%"', r"is no share"),
+    "no frequency": ('write_key = "key"', 'write_key = "key"\nrate = "many"', r"is no frequency"),
+    "a frequency in no time": ('write_key = "key"', 'write_key = "key"\nrate = "9/0s"', r"is no frequency"),
     "hashed what is not": ('key = "id"', 'key = "id"\nprehashed = ["email"]', r"'email' is not hashed by Segment"),
     "a word of the commands": ("[syncs.vip]", "[syncs.show]", r"is no name"),
     "a secret that is not set": ('"key"', '"env:NOT_SET_ANYWHERE"', r"'NOT_SET_ANYWHERE' is not set"),
@@ -60,3 +64,9 @@ def test_what_is_wrong_is_said(old: str, new: str, said: str) -> None:
 def test_defaults_guard_what_would_hurt() -> None:
     guard: Any = read(GOOD).syncs["vip"].guard
     assert (guard.max_removals, guard.allow_empty) == (0.2, False)
+
+
+def test_a_rate_takes_the_place_of_that_of_the_tools_page() -> None:
+    written = read(GOOD.replace("[syncs.vip]", 'rate = "190/1m"\n[syncs.vip]', 1)).destinations["hook"]
+    assert narrowed(written).rates == (Rate(190, 60),)
+    assert narrowed(read(GOOD).destinations["hook"]).rates == (Rate(1000, 1),)
