@@ -109,8 +109,8 @@ DESTINATION = Destination(
     ),
     extra=Field("any"),
     identity=IDENTITY,
-    # 2,000 events and 20 MB a request; a cohort answers 429 to a second request at the same time.
-    limits=Limits(rows=2_000, bytes=19_000_000, rates=(Rate(100, 1),)),
+    named_by=lambda _: IDENTITY,
+    limits=Limits(rows=2_000, bytes=19_000_000, rates=(Rate(100, 1),)),  # 20 MB; a cohort takes one request at a time
     resend=Resend.KEYED,  # by insert_id, for seven days
     encode=encode,
     push=push,

@@ -20,6 +20,7 @@ class Left(NamedTuple):
 
 LEFT = [
     Left("customer_io", "mirror", {}, {}),
+    Left("mixpanel", "mirror", {}, {}),
     Left("iterable", "mirror", {}, {}),
 ]
 
