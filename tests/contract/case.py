@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
@@ -27,6 +28,7 @@ from loader.sync.edges import sender
 CASES = Path(__file__).parents[1] / "cases" / "destinations"
 SLUGS = tuple(sorted(module.name for module in iter_modules(destinations.__path__)))
 REMOVING = (Mode.MIRROR, Mode.AUDIENCE)
+NOW = datetime.now(UTC).isoformat(timespec="seconds")
 _QUICK = Patience(attempts=3, seconds=5, first_wait_seconds=0.01)
 
 
@@ -69,11 +71,12 @@ def case(slug: str) -> Case:
 def _filled(value: Any, number: int) -> Any:
     """Return the value with `{n}` as the number, and `sha256:text` as the hash of the text.
 
-    `{long}` and `{megabyte}` are 300 and a million letters.
+    `{long}` and `{megabyte}` are 300 and a million letters, `{now}` is a time that no tool finds too old.
     """
     match value:
         case str():
             text = value.replace("{n}", str(number)).replace("{long}", "l" * 300).replace("{megabyte}", "m" * 10**6)
+            text = text.replace("{now}", NOW)
             return sha256(text.removeprefix("sha256:").encode()).hexdigest() if text.startswith("sha256:") else text
         case dict():
             return {_filled(name, number): _filled(each, number) for name, each in value.items()}
