@@ -1,6 +1,6 @@
 """Request and Response as values: what a destination asks for, and what it is told."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -77,6 +77,16 @@ def by_status(response: Response) -> Verdict:
     if status in (408, 425) or (status >= 500 and status != 501):
         return Verdict.UNAVAILABLE
     return Verdict.REFUSED if status in (400, 409, 413, 422) else Verdict.MISCONFIGURED
+
+
+def by_code(verdicts: Mapping[str, Verdict]) -> Callable[[Response], Verdict]:
+    """Return a `classify` that goes by the code of an error (as `explained` reads it), else by its status."""
+
+    def verdict(response: Response) -> Verdict:
+        found = verdicts.get(explained(response)[0]) if response.status >= 400 else None
+        return found or by_status(response)
+
+    return verdict
 
 
 def explained(response: Response) -> tuple[str, str]:

@@ -1,6 +1,6 @@
-"""Rows → the bytes of a file: CSV, JSON lines or Parquet. The columns are the rows' names, in the order they appear.
+"""Rows → the bytes of a file: CSV, JSON lines or Parquet; and CSV → rows.
 
-The same rows give the same bytes.
+The columns are the rows' names, in the order they appear. The same rows give the same bytes.
 """
 
 import csv
@@ -28,6 +28,12 @@ def csv_bytes(rows: Rows, *, delimiter: str, guard_formulas: bool) -> bytes:
     writer.writerow(names)
     writer.writerows([_cell(row.get(name), guard=guard_formulas) for name in names] for row in rows)
     return "".join(lines).encode("utf-8", "replace")
+
+
+def csv_rows(data: bytes) -> list[dict[str, str]]:
+    """Return the rows of CSV in UTF-8 by the names of its heading; an empty cell is an empty text."""
+    lines = (f"{line}\n" for line in data.decode().split("\n"))  # no other end of a line ends a row
+    return list(csv.DictReader(lines))
 
 
 def jsonl_bytes(rows: Rows) -> bytes:

@@ -45,7 +45,8 @@ class Project:
     def text(self) -> str:
         """Return loader.toml."""
         fake = import_module(f"loader.rehearsal.{self.case.slug}")
-        own = {**fake.settings(self.server.url), **self.case.written.get("settings", {})}
+        own = {**fake.settings(self.server.url), **self.case.written.get("settings", {}), **self.tool}
+        own = {name: value for name, value in own.items() if value is not None}
         sync = {
             "table": "main.people",
             "key": "id",
@@ -65,7 +66,7 @@ class Project:
             f"[{name}]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in each.items())
             for name, each in (
                 ("warehouse", where),
-                ("destinations.tool", {**common, **own, **self.tool}),
+                ("destinations.tool", {**common, **own}),
                 ("syncs.vip", sync),
             )
         )
