@@ -21,6 +21,7 @@ class Left(NamedTuple):
 LEFT = [
     Left("customer_io", "mirror", {}, {}),
     Left("mixpanel", "mirror", {}, {}),
+    Left("intercom", "mirror", {}, {}),
     Left("iterable", "mirror", {}, {}),
 ]
 
@@ -37,6 +38,9 @@ def test_who_leaves_is_deleted_or_marked_as_the_mode_says(each: Left, tmp_path: 
         sent = made.server.arrived
         assert made.sync().requests == 0
         assert made.server.arrived == sent
+        made.audience(made.people(PEOPLE))
+        assert made.sync().adds == 1
+        assert made.server.fake.held() == made.case.held(PEOPLE), "who comes back is there again"
 
 
 @pytest.mark.parametrize("slug", ["customer_io"])
