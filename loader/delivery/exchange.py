@@ -70,6 +70,9 @@ class Exchange:
                 session = self._run(self._destination.login(self._settings, int(time.time())))
             except (_UnauthorisedError, RefusedError, UnavailableError, AnswerError) as error:
                 raise DestinationError(f"no log-in to {self._destination.title}: {error}") from error
+            except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+                text = f"the answer has not the form that it should have ({type(error).__name__})"
+                raise DestinationError(f"no log-in to {self._destination.title}: {text}") from error
             self.account = Account(self._settings, session)
 
     def run(self, make: Callable[[Account[Any]], Steps[R]]) -> R:

@@ -5,6 +5,7 @@ from pathlib import Path
 from contract.case import conversation
 from contract.project import project
 from loader.core.audience import Accepted, Failed
+from loader.rehearsal.fake import Reply
 from loader.rehearsal.serving import Fault
 
 
@@ -40,3 +41,25 @@ def test_salesforce_without_a_flag_says_that_nothing_marks_who_leaves(tmp_path: 
         made.audience(made.people((1,)))
         done = made.sync()
         assert (done.rejected, [each.code for each in done.reasons]) == (1, ["no_record"])
+
+
+def test_google_counts_whom_it_leaves_out_and_nobody_is_called_confirmed_then(tmp_path: Path) -> None:
+    with project("google_data_manager", tmp_path) as made:
+        made.audience([*made.people((1,)), *made.people((2,), email="fake2@blocked.example")])
+        done = made.sync()
+        assert (done.state, done.confirmed, done.failed) == ("partial", 0, 2)
+        assert [(each.code, each.message) for each in done.reasons] == [
+            ("PROCESSING_ERROR_REASON_INVALID_FORMAT", "not told of whom: 1 × PROCESSING_ERROR_REASON_INVALID_FORMAT")
+        ]
+        made.audience(made.people((1, 2)))
+        assert made.sync().confirmed == 2
+        assert made.server.fake.held() == made.case.held((1, 2))
+
+
+def test_a_log_in_that_answers_something_else_is_told_and_nothing_is_sent(tmp_path: Path) -> None:
+    with project("google_data_manager", tmp_path) as made:
+        made.audience(made.people((1,)))
+        made.server.faults = [Fault(1, reply=Reply(200, ["welcome"]))]
+        done = made.sync()
+        assert (done.state, done.confirmed, made.server.arrived) == ("failed", 0, 1)
+        assert "no log-in to Google Customer Match: the answer has not the form" in (done.error or "")
