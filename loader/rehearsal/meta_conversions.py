@@ -1,6 +1,6 @@
 """One dataset of the Conversions API: events once per name and event_id, and a request refused whole for one bad event.
 
-An event is bad if it is older than seven days, if a field of a person is no hash, or if its currency is "XXX".
+An event is bad if it is older than seven days (of a store: 62), has a person that is no hash, or the currency "XXX".
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Any
 from loader.rehearsal.fake import Call, Reply
 
 TOKEN, DATASET = "rehearsal-token", "1202"
-MAX_EVENTS, OLDEST_SECONDS = 1_000, 7 * 86_400
+MAX_EVENTS, DAY_SECONDS = 1_000, 86_400
 _HASHED = {"em", "ph", "fn", "ln", "ge", "db", "ct", "st", "zp", "country", "external_id"}
 _HASH = re.compile(r"[0-9a-f]{64}")
 _SOURCES = {"website", "app", "email", "phone_call", "chat", "physical_store", "system_generated", "other"}
@@ -45,7 +45,8 @@ class Fake:
         if not events or len(events) > MAX_EVENTS:
             return _error(400, 100, "Param data must be an array of at most 1000 events")
         for event in events:
-            if event["event_time"] < time.time() - OLDEST_SECONDS:
+            days = 62 if event.get("action_source") == "physical_store" else 7
+            if event["event_time"] < time.time() - days * DAY_SECONDS:
                 told = {"error_user_title": "Event Timestamp Too Old", "error_user_msg": "The timestamp is too old."}
                 return _error(400, 100, "Invalid parameter", error_subcode=2804003, **told)
             if _wrong(event):
