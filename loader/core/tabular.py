@@ -26,7 +26,7 @@ def csv_bytes(rows: Rows, *, delimiter: str, guard_formulas: bool) -> bytes:
     names = _names(rows)
     writer = csv.writer(SimpleNamespace(write=lines.append), delimiter=delimiter, quoting=csv.QUOTE_ALL)
     writer.writerow(names)
-    writer.writerows([_cell(row.get(name), guard=guard_formulas) for name in names] for row in rows)
+    writer.writerows([text_cell(row.get(name), guard=guard_formulas) for name in names] for row in rows)
     return "".join(lines).encode("utf-8", "replace")
 
 
@@ -49,11 +49,8 @@ def parquet_bytes(rows: Rows) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _names(rows: Rows) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row))
-
-
-def _cell(value: Any, *, guard: bool) -> Any:
+def text_cell(value: Any, *, guard: bool = False) -> Any:
+    """Return a value as a cell of text: null is empty, true is `true`, arrays and objects are JSON."""
     match value:
         case None:
             return ""
@@ -62,10 +59,14 @@ def _cell(value: Any, *, guard: bool) -> Any:
     return f"'{value}" if guard and isinstance(value, str) and value.startswith(_FORMULAS) else value
 
 
+def _names(rows: Rows) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
 def _column(values: list[Any]) -> Any:
     kinds = {type(value) for value in values if value is not None}
     if len(kinds) == 1 and kinds <= {str, float, bool}:
         return pa.array(values)
     if kinds == {int} and all(value is None or -(2**63) <= value < 2**63 for value in values):
         return pa.array(values, pa.int64())
-    return pa.array([None if value is None else str(_cell(value, guard=False)) for value in values], pa.string())
+    return pa.array([None if value is None else str(text_cell(value)) for value in values], pa.string())

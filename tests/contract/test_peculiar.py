@@ -63,3 +63,31 @@ def test_a_log_in_that_answers_something_else_is_told_and_nothing_is_sent(tmp_pa
         done = made.sync()
         assert (done.state, done.confirmed, made.server.arrived) == ("failed", 0, 1)
         assert "no log-in to Google Customer Match: the answer has not the form" in (done.error or "")
+
+
+def test_a_sheet_keeps_the_columns_and_the_order_of_people_and_fills_its_gaps(tmp_path: Path) -> None:
+    with project("google_sheets", tmp_path) as made:
+        made.audience(made.people((1, 2, 3)))
+        made.sync()
+        cells = made.server.fake.cells  # type: ignore[attr-defined]
+        assert [row[0] for row in cells] == ["key", "001", "002", "003"]
+        for row in cells:  # a person adds a column, and sorts
+            row.append({"key": "note", "001": "call her"}.get(row[0], ""))
+        cells[1:] = cells[:0:-1]
+        made.audience([*made.people((1,), visits=9), *made.people((2, 4))])
+        assert made.sync().state == "success"
+        cells = made.server.fake.cells  # type: ignore[attr-defined]
+        assert [(row[0], row[3], row[4]) for row in cells] == [
+            *(("key", "visits", "note"), ("004", 3, ""), ("002", 3, ""), ("001", 9, "call her"))
+        ]
+
+
+def test_a_tab_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    with project("google_sheets", tmp_path) as made:
+        made.server.fake.cells[0][0] = "Budget"  # type: ignore[attr-defined]
+        made.audience(made.people((1,)))
+        done = made.sync()
+        assert (done.state, done.confirmed) == ("failed", 0)
+        assert "another word than 'key'" in (done.error or "")
+        made.tool["tab"] = "Sheet1"
+        assert "there is no tab 'Sheet1'; there are \"People's list\"" in (made.sync().error or "")
