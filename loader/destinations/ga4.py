@@ -19,7 +19,8 @@ from loader.core.settings import Record, Secret
 
 IDENTITY = ("client_id", "app_instance_id", "user_id")
 _OWN = {*IDENTITY, "email", "phone", "timestamp"}
-_NAME = re.compile(r"(?!firebase_|ga_|google_|(user_id|first_(open|visit)_time)$)[^\W\d_]\w*")
+_KEPT = "firebase_.*|ga_.*|google_.*|user_id|first_(open|visit)_time|first_open_after_install|last_deep_link_referrer"
+_NAME = re.compile(rf"(?!({_KEPT})$)[^\W\d_]\w*")
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 _MOST, _OLDEST_SECONDS = 25, 72 * 3600  # these and all lengths: the page "sending-events", "Limitations"
 
@@ -111,8 +112,7 @@ DESTINATION = Destination(
     # Texts and numbers; nulls are left out, for how a property is emptied over this protocol is not documented.
     extra=Field("any", lambda value: str(value).lower() if isinstance(value, bool) else plain(value), null=Null.OMIT),
     identity=IDENTITY,
-    # One person a request, below 130 KB; no rate is published, so 50 a second is cautious.
-    limits=Limits(rows=1, row_bytes=128_000, rates=(Rate(50, 1),), concurrency=8),
+    limits=Limits(rows=1, row_bytes=128_000, rates=(Rate(50, 1),), concurrency=8),  # no rate is published: cautious
     resend=Resend.UNSAFE,  # Google knows no event again
     encode=encode,
     push=push,

@@ -34,9 +34,7 @@ class Settings(Record, frozen=True):
 
     token: Secret
     dataset_id: str  # the pixel's
-    action_source: Literal[
-        "website", "app", "email", "phone_call", "chat", "physical_store", "system_generated", "other"
-    ]
+    action_source: Literal["website", "email", "phone_call", "chat", "physical_store", "system_generated", "other"]
     event: str = "Purchase"  # where no column is mapped to event_name
     limited_data_use: bool = False  # Meta then tells from the person's place what it may do
     test_event_code: str | None = None  # shows the events under "test events"

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from loader.core.audience import Batch, Halve, Member, Mode, Op, Refused, Rejected, Result, accepted, refused_by_index
 from loader.core.destination import Account, Destination, Limits, Resend, Steps
 from loader.core.fields import Field, Null, email, phone, text, unix_seconds
-from loader.core.http import Request, Response, Verdict, address, by_status
+from loader.core.http import Request, Verdict, address, by_status
 from loader.core.settings import Record, Secret
 
 _WORDS = "anon anonymous nil none null n/a na undefined unknown <nil> 0 -1 true false [] {}"
@@ -51,7 +51,9 @@ def push(account: Account[Settings], batch: Batch) -> Steps[Result]:
     settings, mirrors = account.settings, batch.mode is Mode.MIRROR
     if settings.sends == "events":
         answer = (yield _imported(settings, [member.raw for member in batch.members])).json
-        return refused_by_index(batch, {int(each["index"]): _why(each) for each in answer.get("failed_records", [])})
+        failed = {int(each["index"]): _why(each) for each in answer.get("failed_records", [])}
+        taken = failed or answer["code"] == 200
+        return refused_by_index(batch, failed) if taken else Halve("refused", str(answer.get("error")))
     if batch.removes and not mirrors and settings.property is None:
         return [Rejected(each.key, "cannot_leave", "set `property` for those who leave") for each in batch.members]
     gone = [{"$delete": "null", "$ignore_alias": True}] if batch.removes and mirrors else None  # nobody's other alias
@@ -86,10 +88,6 @@ def headers(account: Account[Settings]) -> dict[str, str]:
     return {"Authorization": f"Basic {b64encode(pair).decode()}"}
 
 
-def classify(response: Response) -> Verdict:
-    return Verdict.ANSWER if response.status == 400 and b'"failed_records"' in response.body else by_status(response)
-
-
 def check(account: Account[Settings]) -> Steps[str]:
     yield from login(account.settings, 0)
     return "the token is of a project"
@@ -115,6 +113,7 @@ DESTINATION = Destination(
     push=push,
     login=login,
     headers=headers,
-    classify=classify,
+    # 400 tells whom it did not take; to a log-in, that the token is known.
+    classify=lambda response: Verdict.ANSWER if response.status == 400 else by_status(response),
     check=check,
 )

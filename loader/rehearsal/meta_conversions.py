@@ -14,7 +14,7 @@ TOKEN, DATASET = "rehearsal-token", "1202"
 MAX_EVENTS, DAY_SECONDS = 1_000, 86_400
 _HASHED = {"em", "ph", "fn", "ln", "ge", "db", "ct", "st", "zp", "country", "external_id"}
 _HASH = re.compile(r"[0-9a-f]{64}")
-_SOURCES = {"website", "app", "email", "phone_call", "chat", "physical_store", "system_generated", "other"}
+_SOURCES = {"website", "email", "phone_call", "chat", "physical_store", "system_generated", "other"}
 
 
 def settings(url: str) -> dict[str, Any]:
