@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from contract.case import conversation
+from contract.case import conversation, rejected
 from contract.project import project
-from loader.core.audience import Accepted, Failed
+from loader.core.audience import Accepted, Failed, Member
 from loader.rehearsal.fake import Reply
 from loader.rehearsal.serving import Fault
 
@@ -91,3 +91,23 @@ def test_a_tab_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
         assert "another word than 'key'" in (done.error or "")
         made.tool["tab"] = "Sheet1"
         assert "there is no tab 'Sheet1'; there are \"People's list\"" in (made.sync().error or "")
+
+
+def test_marketing_clouds_results_are_read_to_the_last_page(tmp_path: Path) -> None:
+    with conversation("salesforce_marketing_cloud", tmp_path) as tool:
+        bad = tool.member(118, email="fake118@blocked.example")
+        assert isinstance(bad, Member)
+        outcomes = tool.send([*tool.members(range(118)), bad, tool.members([119])[0]])
+        assert rejected(outcomes) == {"k118": "UnexpectedError"}
+        assert tool.server.fake.held() == tool.case.held([*range(118), 119])
+
+
+def test_marketing_cloud_calls_nobody_confirmed_where_results_are_missing(tmp_path: Path) -> None:
+    with conversation("salesforce_marketing_cloud", tmp_path) as tool:
+        bad = tool.member(2, email="fake2@blocked.example")
+        assert isinstance(bad, Member)
+        some = {"page": 1, "pageSize": 50, "count": 1, "items": [{"status": "Error", "errorCode": "X"}]}
+        tool.server.faults = [Fault(6, reply=Reply(200, some))]  # log-in, rows, three looks, results
+        assert {each.code for each in tool.send([*tool.members([1]), bad]) if isinstance(each, Failed)} == {
+            "results_incomplete"
+        }
