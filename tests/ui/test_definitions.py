@@ -63,16 +63,20 @@ def test_thousands_of_tables_load_fast_and_ask_no_warehouse(project: Callable[..
     config = project(source=START)
     (config.base / "warehouse.duckdb").mkdir()  # whoever opened it would fail
     registry(config, json.dumps({"schema": "web", "tables": [f"event_{each}" for each in range(TABLES)]}).encode())
-    took = min(_loaded_seconds(config) for _ in range(2))  # the first time also imports
-    assert len(keys(definitions(config))) == TABLES + len(ASSETS)
+    took, loaded = _loaded(config)
+    assert keys(loaded) >= ASSETS
+    assert len(keys(loaded)) == TABLES + len(ASSETS)
+    if took >= LOAD_SECONDS:  # the first time also imports
+        took, _ = _loaded(config)
     assert took < LOAD_SECONDS, f"{took:.2f} s"
 
 
-def _loaded_seconds(config: Config) -> float:
-    """Return the CPU seconds that a process needs to have the definitions, as every run pays them."""
+def _loaded(config: Config) -> tuple[float, dg.Definitions]:
+    """Return the CPU seconds that a process needs to have the definitions, as every run pays them; and these."""
     began = time.process_time()
-    definitions(config).get_repository_def()
-    return time.process_time() - began
+    found = definitions(config)
+    found.get_repository_def()
+    return time.process_time() - began, found
 
 
 @pytest.mark.parametrize("content", [b"", b"not json", b'{"tables": 1}', b"[]"])

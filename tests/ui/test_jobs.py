@@ -12,7 +12,7 @@ from dagster_project.history import delete_old_runs
 from dagster_project.jobs import range_of
 from dagster_project.resources import Loader
 from loader.config import Config
-from ui.running import START, definitions, failure, materialized
+from ui.running import START, definitions, failure, materialized, remembering
 
 FIVE, SIX = "2026-01-01-05:00", "2026-01-01-06:00"
 VISITS = (("a", "05:00"), ("a", "05:20"), ("a", "05:51"), ("b", "05:10"))
@@ -33,7 +33,7 @@ def run(config: Config, name: str, instance: dg.DagsterInstance | None = None, *
     job = definitions(config).resolve_job_def(name)
     (op,) = [node.name for node in job.nodes]
     return job.execute_in_process(
-        run_config={"ops": {op: {"config": settings}}}, raise_on_error=False, instance=instance
+        run_config={"ops": {op: {"config": settings}}}, raise_on_error=False, instance=instance or remembering()
     )
 
 
@@ -119,7 +119,7 @@ def test_checks_find_what_is_wrong_in_the_warehouse(web: Config) -> None:
     job = defs.resolve_job_def("check_warehouse")
 
     def passed() -> dict[str, bool]:
-        found = job.execute_in_process().get_asset_check_evaluations()
+        found = job.execute_in_process(instance=remembering()).get_asset_check_evaluations()
         return {each.check_name: each.passed for each in found}
 
     names = ("no_id_is_there_twice", "no_partition_is_left_behind", "the_warehouse_has_what_was_loaded")

@@ -12,7 +12,7 @@ from loader.config import Config
 from loader.core.model import parse
 from loader.errors import ConfigError
 from loader.load.modelling import make, models, translated
-from ui.running import START, definitions, failure, materialized
+from ui.running import START, definitions, failure, materialized, remembering
 
 FIVE, SIX = "2026-01-01-05:00", "2026-01-01-06:00"
 VISITS = (("a", "05:00"), ("a", "05:20"), ("a", "05:51"), ("b", "05:10"))
@@ -54,7 +54,7 @@ def materialized_unpartitioned(config: Config, keys: tuple[str, ...]) -> dg.Exec
     assets = [each for each in definitions(config).assets or () if isinstance(each, dg.AssetsDefinition)]
     chosen = [each for each in assets if {key.to_user_string() for key in each.keys} & set(keys)]
     resources = {"loader": Loader(config.base / "loader.toml")}
-    return dg.materialize(chosen, resources=resources, raise_on_error=False)
+    return dg.materialize(chosen, resources=resources, raise_on_error=False, instance=remembering())
 
 
 def test_a_model_made_twice_is_the_same_and_one_with_other_columns_is_made_anew(web: Config) -> None:

@@ -12,7 +12,7 @@ from flow import harness
 
 from dagster_project.build import build_defs
 from loader.config import Config, load_config
-from ui.running import START, checks, failure, materializations
+from ui.running import START, checks, failure, materializations, remembering
 from ui.running import materialized as loaded
 from ui.test_jobs import output, run
 
@@ -33,7 +33,7 @@ def materialized(made: Project) -> dg.ExecuteInProcessResult:
     """Materialize the sync."""
     job = build_defs(made.folder / "loader.toml").resolve_implicit_global_asset_job_def()
     key = dg.AssetKey(["syncs", "tool", "vip"])
-    return job.execute_in_process(asset_selection=[key], raise_on_error=False)
+    return job.execute_in_process(asset_selection=[key], raise_on_error=False, instance=remembering())
 
 
 def config_of(made: Project) -> Config:
@@ -102,7 +102,8 @@ def test_readers_get_a_copy_that_no_load_waits_for(project: Callable[..., Config
 
     def copied() -> dg.ExecuteInProcessResult:
         job = build_defs(config.base / "loader.toml").resolve_implicit_global_asset_job_def()
-        return job.execute_in_process(asset_selection=[dg.AssetKey(["readers", "snapshot"])], raise_on_error=False)
+        key = dg.AssetKey(["readers", "snapshot"])
+        return job.execute_in_process(asset_selection=[key], raise_on_error=False, instance=remembering())
 
     assert materializations(copied(), "readers/snapshot")[None]["bytes"] > 0
     with duckdb.connect(str(config.base / "readers.duckdb"), read_only=True) as reader:
