@@ -112,6 +112,10 @@ class Server:
         found: list[dict[str, Any]] = self.ask(RUNS)["runsOrError"]["results"]
         return found
 
+    def idle(self) -> bool:
+        """Return whether no run is going on or waits."""
+        return all(each["status"] in ENDED for each in self.runs())
+
     def start_sensor(self, name: str) -> None:
         """Turn a sensor on."""
         assert self.ask(START, sensor=name)["startSensor"]["__typename"] == "Sensor"
