@@ -10,6 +10,9 @@ import pytest
 
 from contract.case import NOW, Conversation, conversation, rejected
 from loader.core.audience import Accepted, Member, Op, Refused
+from loader.errors import DestinationError
+from loader.rehearsal.fake import Reply
+from loader.rehearsal.serving import Fault
 
 LONG_AGO = (datetime.now(UTC) - timedelta(days=30)).isoformat(timespec="seconds")
 CONSENT = {"ad_user_data": "GRANTED", "ad_personalization": "GRANTED"}
@@ -99,3 +102,21 @@ def test_a_store_may_tell_meta_of_the_last_62_days_and_others_of_seven(tmp_path:
             assert isinstance(member, Member)
             assert rejected(tool.send([member])) == codes
             assert list(tool.server.fake.held()) == ([] if codes else ["o1"])
+
+
+def test_mixpanel_that_refuses_without_names_is_asked_until_one_stands_alone(tmp_path: Path) -> None:
+    with conversation("mixpanel", tmp_path, sends="events") as tool:
+        tool.exchange.login()
+        nameless = Reply(400, {"code": 400, "error": "bad", "status": "Bad Request"})
+        tool.server.faults += [Fault(tool.server.arrived + 1, reply=nameless)]
+        made = [told(tool, {"distinct_id": who, "time": 1_700_000_000}) for who in ("u1", "u2")]
+        members = [replace(each, key=f"k{n}") for n, each in enumerate(made) if isinstance(each, Member)]
+        assert [type(each) for each in tool.send(members)] == [Accepted, Accepted]
+        assert len(tool.server.fake.events) == 2  # type: ignore[attr-defined]  # of this fake
+
+
+def test_amplitude_quotes_a_wrong_key_and_nobody_reads_it(tmp_path: Path) -> None:
+    with conversation("amplitude", tmp_path, api_key="d41d8cd98f00b204") as tool:
+        with pytest.raises(DestinationError, match="Invalid API key") as error:
+            tool.send(tool.members([1]))
+        assert "d41d8cd98f00b204" not in str(error.value)
