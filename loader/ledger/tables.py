@@ -14,6 +14,7 @@ from loader.core.warehouse import Warehouse
 from loader.ledger.sync_tables import SYNC_TABLES
 
 SCHEMA = "loader"
+_LAST = "leases"  # the last table to be made: no view reads it
 _TEXT, _INTEGER, _TIME = Column(ColumnType.STRING), Column(ColumnType.INTEGER), Column(ColumnType.TIMESTAMP)
 _BOOLEAN, _DOUBLE = Column(ColumnType.BOOLEAN), Column(ColumnType.DOUBLE)
 
@@ -73,7 +74,10 @@ TABLES: Mapping[str, Columns] = {
 
 
 def prepare(warehouse: Warehouse) -> None:
-    """Make the ledger's tables, columns and views where they are missing. Twice is the same as once."""
+    """Make the ledger's tables, columns and views where they are missing. Twice is the same as once.
+
+    The last table comes after the views: where DDL commits, it says that nothing was cut short.
+    """
     there, own = warehouse.describe(SCHEMA), warehouse.dialect
     dialect = replace(own, stored={**own.stored, **own.noted})
     missing = {name: columns for name, columns in TABLES.items() if there.get(name, {}).keys() < columns.keys()}
@@ -82,7 +86,7 @@ def prepare(warehouse: Warehouse) -> None:
     with warehouse.session() as session:
         session.execute(ddl.create_schema(dialect, SCHEMA))
         for name, columns in missing.items():
-            if name not in there:
+            if name not in there and name != _LAST:
                 session.execute(ddl.create_table(dialect, SCHEMA, name, columns))
             for column, each in columns.items() if name in there else ():
                 if column not in there[name]:
@@ -90,6 +94,8 @@ def prepare(warehouse: Warehouse) -> None:
                     session.execute(ddl.add_columns(dialect, SCHEMA, name, [change]))
         for sql in views(dialect):
             session.execute(sql)
+        if _LAST in missing and _LAST not in there:
+            session.execute(ddl.create_table(dialect, SCHEMA, _LAST, TABLES[_LAST]))
 
 
 def views(dialect: Dialect) -> Iterator[str]:

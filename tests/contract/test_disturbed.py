@@ -4,10 +4,8 @@ Run on every warehouse with a server of its own. DuckDB's crashes are in tests/f
 and at any instant, as its file makes them harder.
 """
 
-import os
 import signal
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,14 +14,13 @@ from flow.harness import put
 
 from contract import reading
 from contract.conftest import Project
+from contract.crashing import Loads, Moment, loads, said
 from contract.places import Place
 from loader.config import Config
 from loader.core.synthetic import Shape, files
-from loader.errors import WarehouseError
-from loader.load.edges import connected
 from loader.storage import connect
 
-SHAPE = Shape(events=900, event_names=3, files=3, dirty=0.02, conflicts=0.02, duplicates=0.05, seed=7)
+SHAPE = Shape(events=900, event_names=3, files=4, dirty=0.02, conflicts=0.02, duplicates=0.05, seed=7)
 PATIENCE_SECONDS = 120.0
 
 
@@ -59,6 +56,16 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ...]:
     return found(config)
 
 
+@pytest.fixture(scope="session")
+def one_by_one(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ...]:
+    """What there is where each file has a load of its own."""
+    config = harness.project(tmp_path_factory.mktemp("one_by_one") / "duckdb")
+    for key, content in files(SHAPE):
+        put(config, f"{key}.gz", content)
+        harness.run(config)
+    return found(config)
+
+
 @pytest.fixture
 def server(place: Place) -> Place:
     if place.kind == "duckdb":
@@ -66,25 +73,64 @@ def server(place: Place) -> Place:
     return place
 
 
-# What can be seen in the warehouse from outside while a load goes on, in this order.
-MOMENTS = {
-    "the load is claimed": "SELECT 1 FROM loader.loads WHERE state = 'planned'",
-    "the tables are made": "SELECT 1 FROM loader.loads WHERE state IN ('migrated', 'loading')",
-    "a first table is merged": "SELECT 1 FROM loader.load_tables",
-    "the load is done": "SELECT 1 FROM loader.loads WHERE state = 'done'",
-}
+# Every boundary of a load's states, in this order: before it, in its transaction, and after. Each of four files has a
+# load, which is killed at these, one after the other; each next one goes on where the one before was killed.
+BOUNDARIES = (
+    (
+        Moment("the ledger is half made", "execute", sql="CREATE TABLE", turn=4),
+        Moment("the ledger's views are half made", "execute", sql="CREATE OR REPLACE VIEW", turn=2),
+        Moment("the lease is taken, and nobody knows yet", "loader.ledger.leases.acquire"),
+        Moment("the files are claimed, and nobody knows yet", "loader.ledger.loads.claim"),
+        Moment("the load is planned", "loader.load.leasing._acquired"),
+        Moment("parts are written, and no manifest", "loader.load.workers.reports"),
+        Moment("the load is shredded", "loader.load.runs.store_manifest"),
+        Moment("a table is made", "execute", sql=r"CREATE TABLE.*\bweb\b"),
+        Moment("all tables are made, and nobody knows yet", "loader.ledger.notes.note_changes"),
+        Moment("the load is migrated", "loader.load.migrating.migrated"),
+        Moment("the load is loading", "loader.load.flow._merged_before"),
+        Moment("parts are staged", "loader.load.merging._sources"),
+        Moment("rows are added, and nobody knows yet", "loader.load.merging._added"),
+        Moment("the ledger has the table, and nobody knows yet", "loader.ledger.loads.note_tables"),
+        Moment("the first tables are merged", "loader.load.merging._together"),
+        Moment("all tables are merged", "loader.load.flow._merged"),
+        Moment("rejects are written, and nobody knows yet", "loader.load.flow._set_aside"),
+        Moment("the sums are written, and nobody knows yet", "loader.ledger.loads.finish"),
+        Moment("the load is done", "loader.load.flow._finished"),
+    ),
+    (
+        Moment("a column is being widened or added", "execute", sql="ALTER TABLE"),
+        Moment("a column is widened or added", "execute", sql="ALTER TABLE", turn=2),
+        Moment("profiles are being made anew", "loader.core.merge.profile"),
+        Moment("the staging tables are dropped", "loader.load.flow._cleared", entered=True),
+    ),
+    (Moment("the parts are deleted", "loader.load.flow._cleared"),),
+    (Moment("the lease is to be given back", "loader.load.leasing._released", entered=True),),
+)
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Loads]:
+    with loads() as found:
+        yield found
 
 
 @pytest.mark.usefixtures("server")
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_a_killed_load_is_ended_by_the_next(make: Project, moment: str, undisturbed: tuple[Any, ...]) -> None:
-    config = filled(make())
-    killed = _killed(config, lambda: _seen(config, MOMENTS[moment]))
-    assert killed or moment == "the load is done"
-    harness.command(config, code=0)
+def test_killed_at_every_boundary(make: Project, forks: Loads, one_by_one: tuple[Any, ...]) -> None:
+    config, survived = make(), []
+    for (key, content), moments in zip(files(SHAPE), BOUNDARIES, strict=True):
+        put(config, f"{key}.gz", content)
+        for moment in moments:
+            code = forks.run(config, moment)
+            assert code in (0, -signal.SIGKILL), (moment, said(config))
+            survived += [] if code else [moment.what]
+    assert survived == []
+    harness.run(config)
     assert harness.run(config) == []
-    assert found(config) == undisturbed
+    assert found(config) == one_by_one
     assert_settled(config)
+    views = ("conservation", "freshness", "load_history", "sync_history", "sync_latest")
+    counts = [reading.query(config, f"SELECT count(*) FROM loader.{view}")[0][0] for view in views]
+    assert counts == [4, 1, 4, 0, 0]
 
 
 @pytest.mark.usefixtures("server")
@@ -95,25 +141,3 @@ def test_of_two_loads_at_once_one_waits_for_the_other(make: Project, undisturbed
     assert [process.returncode for process in processes] == [0, 0], said
     assert found(config) == undisturbed
     assert_settled(config)
-
-
-def _killed(config: Config, reached: Callable[[], bool]) -> bool:
-    """Start a load and kill it when something is reached; return False if it ended before."""
-    process = harness.start(config)
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        if reached():
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            return True
-        time.sleep(0.005)
-    process.communicate()
-    return False
-
-
-def _seen(config: Config, query: str) -> bool:
-    try:
-        with connected(config, read_only=True) as opened, opened.session() as session:
-            return bool(session.execute(query))
-    except WarehouseError:  # the ledger is not there yet
-        return False

@@ -10,12 +10,10 @@ from standins.bigquery import Standin, serve
 from standins.bigquery.faults import Fault
 
 from loader.config import Config, load_config
-from loader.core.synthetic import Shape, files
 from loader.errors import ConfigError, WarehouseError
 from loader.load import doctor, retype
 from warehouses import bigquery as projects
 
-SHAPE = Shape(events=800, event_names=4, files=4, dirty=0.02, conflicts=0.02, duplicates=0.03, batches=0.02, seed=5)
 FEW = [harness.track(properties={"total": number, "tags": [number, "a"]}) for number in range(5)]
 Project = Callable[..., Config]
 
@@ -59,27 +57,6 @@ def assert_settled(config: Config, standin: Standin) -> None:
     assert projects.query(config, "SELECT * FROM loader.leases") == []
     assert [name for name in standin.jobs.engine.catalog.tables if name[0] == "loader_staging"] == []
     assert standin.jobs.engine.holders == {}
-
-
-def test_the_same_events_give_the_same_tables_as_on_duckdb(standin: Standin, tmp_path: Path) -> None:
-    events = tmp_path / "events"
-    here, there = harness.project(tmp_path / "duckdb"), None
-    text = (tmp_path / "duckdb" / "loader.toml").read_text()
-    (tmp_path / "duckdb" / "loader.toml").write_text(text.replace('url = "events"', f'url = "{events}"'))
-    here = load_config(tmp_path / "duckdb" / "loader.toml")
-    for turn in range(2):  # the second load meets columns that are there: widened, rejected, repeated
-        for number, (key, content) in enumerate(files(SHAPE)):
-            if number % 2 == turn:
-                (events / key).parent.mkdir(parents=True, exist_ok=True)
-                (events / key).write_bytes(content)
-        there = projects.project(tmp_path / "bigquery", endpoint=standin.endpoint, events=events)
-        for config in (here, there):
-            harness.run(config)
-    assert there is not None
-    assert projects.notes(there) == projects.notes(here)
-    mine, theirs = projects.contents(there), projects.contents(here)
-    assert mine.keys() == theirs.keys()
-    assert [table for table in mine if mine[table] != theirs[table]] == []
 
 
 def test_a_table_is_partitioned_by_day_and_clustered_by_id(project: Project, standin: Standin) -> None:

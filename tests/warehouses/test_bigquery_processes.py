@@ -1,4 +1,7 @@
-"""Loads on BigQuery as processes: killed where it hurts, two at once. The stand-in goes on, as the service would."""
+"""Loads on BigQuery as processes that leave a session behind, or must not. The stand-in goes on, as the service would.
+
+Killed at every boundary, and two at once: that is in tests/contract.
+"""
 
 import os
 import signal
@@ -50,53 +53,6 @@ def assert_settled(config: Config, standin: Standin) -> None:
     assert standin.jobs.engine.holders == {}
 
 
-def killed_at(config: Config, standin: Standin, statement: str, *, times: int = 1) -> None:
-    """Start a load, and kill it when so many jobs with this text were answered."""
-    process = harness.start(config)
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while sum(statement in _text(job) for job in list(standin.jobs.known.values())) < times:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-
-
-def _text(job: dict[str, object]) -> str:
-    found = job["configuration"]
-    assert isinstance(found, dict)
-    return str(found.get("query", {}).get("query", "LOAD"))
-
-
-BOUNDARIES = {
-    "the tables are being made": ("CREATE TABLE IF NOT EXISTS `web`", 2),
-    "rows are inserted, and not committed": ("INSERT INTO `web`.`event_1`", 1),
-    "the last commits": ("state = 'done'", 1),
-    "the ledger is being made": ("CREATE TABLE", 3),
-    "the lease is asked for": ("BEGIN TRANSACTION", 1),
-    "parts are staged": ("LOAD", 1),
-    "the first tables are committed": ("DELETE FROM loader.load_tables", 1),
-}
-# Each costs five CPU-seconds, so the last four are only asked for by `LOADER_ALL_BOUNDARIES=1 pytest …`.
-CHOSEN = list(BOUNDARIES) if os.environ.get("LOADER_ALL_BOUNDARIES") else list(BOUNDARIES)[:3]
-
-
-@pytest.mark.parametrize("boundary", CHOSEN)
-def test_killed_at_a_boundary(boundary: str, config: Config, server: Standin) -> None:
-    statement, times = BOUNDARIES[boundary]
-    killed_at(config, server, statement, times=times)
-    harness.command(config, code=0)
-    assert_settled(config, server)
-    assert harness.command(config, code=0) == ""
-
-
-def test_two_loads_at_once_load_once(config: Config, server: Standin) -> None:
-    processes = [harness.start(config) for _ in range(2)]
-    said = [process.communicate(timeout=PATIENCE_SECONDS) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], said
-    assert_settled(config, server)
-
-
 def test_a_dead_process_keeps_no_table_closed(config: Config, server: Standin) -> None:
     stuck = server.faults.add(r"INSERT INTO `loader`.`load_tables`", "cut before", times=10_000)
     process = harness.start(config)
@@ -112,11 +68,13 @@ def test_a_dead_process_keeps_no_table_closed(config: Config, server: Standin) -
 
 
 def test_an_interrupted_load_leaves_no_session(config: Config, server: Standin) -> None:
+    stuck = server.faults.add(r"INSERT INTO `web`", "cut before", times=10_000)
     process: subprocess.Popen[str] = harness.start(config)
-    while not any(_text(job).startswith("INSERT INTO `web`") for job in list(server.jobs.known.values())):
+    while not stuck.met:
         assert process.poll() is None, process.communicate()
-        time.sleep(0.001)
+        time.sleep(0.01)
     os.killpg(process.pid, signal.SIGINT)
+    stuck.times = 0  # what is under way ends first
     _, said = process.communicate(timeout=PATIENCE_SECONDS)
     assert (process.returncode, "Traceback" in said) == (130, False), said
     assert server.jobs.engine.sessions == {}

@@ -61,6 +61,9 @@ class Link:
         self.broken = True
         with suppress(*self._errors):
             self._connection.close()
+        socket = getattr(self._connection, "_usock", None)  # Amazon's driver says goodbye first, and where that fails…
+        if socket is not None:
+            socket.close()
 
 
 def _said(sql: str) -> str:

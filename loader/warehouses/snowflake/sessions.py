@@ -104,7 +104,7 @@ class Session:
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         """Run one statement; return its rows, or the count of what it changed."""
-        verb = (re.match(r"\s*(\w+)", sql) or [""])[0].strip().upper()
+        verb = _verb(sql)
         if verb in _DDL:
             self.commit()
         elif not self._open:
@@ -152,6 +152,16 @@ class Session:
 def _let_go(connection: Connection) -> None:
     with suppress(Exception):  # it may be broken; Snowflake ends it by itself
         connection.close()
+
+
+def _verb(sql: str) -> str:
+    """Return a statement's first word, behind comments.
+
+    >>> _verb("-- What is there.\\nCREATE VIEW v AS SELECT 1")
+    'CREATE'
+    """
+    found = re.match(r"(?:\s|--[^\n]*\n)*(\w+)", sql)
+    return found[1].upper() if found else ""
 
 
 def _summary(sql: str) -> str:

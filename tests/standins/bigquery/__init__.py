@@ -83,6 +83,7 @@ def serve(*, storage: str | None = None, location: str = "US", update_seconds: f
     finally:
         server.shutdown()
         server.server_close()
-        for work in engine.sessions.values():
-            engine.close(work)
+        with engine.turn:
+            for work in engine.sessions.values():
+                engine.close(work)
         engine.root.close()

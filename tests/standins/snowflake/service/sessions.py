@@ -33,6 +33,7 @@ _TEMPORARY = re.compile(
     rf"(\s*create\s+(?:or\s+replace\s+)?temp\w*\s+table\s+(?:if\s+not\s+exists\s+)?)({PATH})(.*)",
     re.IGNORECASE | re.DOTALL,
 )
+_COMMENTS = re.compile(r"\A(?:\s|--[^\n]*\n)+")
 _TAG = re.compile(r"\bquery_tag\s*=\s*'([^']*)'", re.IGNORECASE)
 READER = "READER"  # a role that may read, and nothing else
 _READING = (
@@ -87,7 +88,7 @@ class Session:
 
     def run(self, sql: str, values: list[Any], *, upload: Callable[[Place, str], str]) -> Json:
         """Run one statement; return the answer. RefusedError says why not."""
-        words = [*sql.split(None, 2), "", ""]
+        words = [*_COMMENTS.sub("", sql).split(None, 2), "", ""]
         verb = words[0].lower().rstrip(";")
         self._asked_at = time.monotonic()
         self._service.statements.append((self.tag, sql))
