@@ -1,4 +1,4 @@
-"""Files: parts of CSV, JSON lines or Parquet in a folder or a bucket, and a manifest when all of them are there.
+"""Files: parts of CSV, JSON lines or Parquet in a folder, a bucket or on an SFTP server, and then a manifest.
 
 Layout   `<url>/<sync>/<run>/part-<sha256>.<format>[.gz]`, then `manifest.json`, last: `{"sync", "run", "format",
          "rows", "parts": [{"name", "rows", "sha256"}]}`. A run without a manifest is not finished, and a part that no
@@ -32,9 +32,9 @@ FORMULAS = (
 
 
 class Settings(Record, frozen=True):
-    """Where the files go; keys are for s3:// and may come from the environment or the machine instead."""
+    """Where the files go; access keys are for s3:// and may come from the environment or the machine instead."""
 
-    url: str  # a folder, s3://bucket/prefix or gs://bucket/prefix
+    url: str  # a folder, s3://bucket/prefix, gs://bucket/prefix or sftp://user@host/folder
     format: Literal["csv", "jsonl", "parquet"] = "csv"
     gzip: bool = False  # Parquet is compressed in itself
     delimiter: str = ","
@@ -45,6 +45,9 @@ class Settings(Record, frozen=True):
     secret_access_key: Secret | None = None
     session_token: Secret | None = None
     path_style: bool | None = None
+    host_key: str | None = None  # of sftp://, as `ssh-keyscan` shows it: ssh-ed25519 AAAA…
+    password: Secret | None = None
+    private_key: Secret | None = None  # its text: `env:NAME`
 
 
 def encode(_: Settings, member: Member) -> Mapping[str, Any]:

@@ -19,6 +19,7 @@ from loader.core.warehouse import Session, Warehouse
 from loader.delivery.client import Client, ConnectionFailedError
 from loader.delivery.exchange import Exchange, Patience, Send
 from loader.delivery.pace import Pace
+from loader.delivery.sftp import Sftp
 from loader.errors import AccessError, ConfigError, StorageError
 from loader.load.edges import connected, warehouse
 from loader.storage import connect, prepare
@@ -120,16 +121,19 @@ def exchange(endpoint: Endpoint) -> Iterator[Exchange]:
     patience = Patience(seconds=common.patience.total_seconds())
     pace = Pace(_pace_file(endpoint), narrowed(endpoint).rates)
     try:
-        yield Exchange(tool, endpoint.own, sender(endpoint.own, client), pace, patience)
+        yield Exchange(tool, endpoint.own, sender(endpoint.own, client, private=common.private), pace, patience)
     finally:
         client.close()
 
 
-def sender(own: Record, client: Client) -> Send:
-    """Return what sends requests: over HTTP, or into the folder or bucket that the settings' `url` names."""
+def sender(own: Record, client: Client, *, private: bool) -> Send:
+    """Return what sends requests: over HTTP, or into the folder, bucket or server that the settings' `url` names."""
     url = str(getattr(own, "url", "")).rstrip("/")
     if urlsplit(url).scheme in ("http", "https") or not hasattr(own, "path_style"):
         return client.send
+    if urlsplit(url).scheme == "sftp":
+        words = {name: _revealed(getattr(own, name)) for name in ("host_key", "password", "private_key")}
+        return Sftp(url, private=private, **words).send
     names = [name for name in Access.__struct_fields__ if hasattr(own, name)]
     given = {name: getattr(own, name) for name in names if getattr(own, name) is not None}
     store = connect(url, access=Access(**given) if given else None, base=Path())
@@ -145,6 +149,10 @@ def sender(own: Record, client: Client) -> Send:
         return Response(200, {}, b"")
 
     return write
+
+
+def _revealed(value: str | Secret | None) -> str | None:
+    return value.reveal() if isinstance(value, Secret) else value
 
 
 def _pace_file(endpoint: Endpoint) -> Path:

@@ -159,7 +159,7 @@ def conversation(slug: str, tmp_path: Path, **changes: Any) -> Iterator[Conversa
         settings = record(written, found.destination.settings, Place("case", (slug,), {}))
         client = Client(private=True, timeout_seconds=5)
         pace = Pace(tmp_path / "pace", ())
-        exchange = Exchange(found.destination, settings, sender(settings, client), pace, _QUICK)
+        exchange = Exchange(found.destination, settings, sender(settings, client, private=True), pace, _QUICK)
         try:
             yield Conversation(found, server, settings, exchange)
         finally:
