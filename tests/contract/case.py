@@ -29,6 +29,7 @@ CASES = Path(__file__).parents[1] / "cases" / "destinations"
 SLUGS = tuple(sorted(module.name for module in iter_modules(destinations.__path__)))
 REMOVING = (Mode.MIRROR, Mode.AUDIENCE)
 NOW = datetime.now(UTC).isoformat(timespec="seconds")
+_WORDS = {"{long}": "l" * 300, "{megabyte}": "m" * 10**6, "{now}": NOW}  # made once: the rows of a law are thousands
 _QUICK = Patience(attempts=3, seconds=5, first_wait_seconds=0.01)
 
 
@@ -75,8 +76,9 @@ def _filled(value: Any, number: int) -> Any:
     """
     match value:
         case str():
-            text = value.replace("{n}", str(number)).replace("{long}", "l" * 300).replace("{megabyte}", "m" * 10**6)
-            text = text.replace("{now}", NOW)
+            text = value.replace("{n}", str(number))
+            for mark, stands_for in _WORDS.items():
+                text = text.replace(mark, stands_for)
             return sha256(text.removeprefix("sha256:").encode()).hexdigest() if text.startswith("sha256:") else text
         case dict():
             return {_filled(name, number): _filled(each, number) for name, each in value.items()}
