@@ -82,6 +82,7 @@ DESTINATION = Destination(
     ),
     extra=Field("any"),
     identity=IDENTITY,
+    named_by=lambda _: IDENTITY,
     # 75 objects a request; 3,000 requests in 3 seconds; an attribute set twice is set once.
     limits=Limits(rows=75, rates=(Rate(3_000, 3),), concurrency=8),
     resend=Resend.SAFE,

@@ -99,8 +99,7 @@ def check(account: Account[Settings]) -> Steps[str]:
     settings = account.settings
     found = yield Request("GET", address(settings.host, "crm", "v3", "properties", settings.object), harmless=True)
     unique = {each["name"] for each in found.json["results"] if each.get("hasUniqueValue")} | {"email"}
-    known = "and" if settings.id_property in unique else "but NOT"
-    return f"the token may read {settings.object}, {known} {settings.id_property} has unique values"
+    return f"the token reads {settings.object}; {settings.id_property} unique: {settings.id_property in unique}"
 
 
 DESTINATION = Destination(
@@ -111,6 +110,7 @@ DESTINATION = Destination(
     fields=(Field("email", email, max_length=254), Field("external_id", text)),
     extra=Field("any"),
     identity=("email", "external_id"),
+    named_by=lambda settings: (settings.id_property,),
     limits=Limits(rows=100, rates=(Rate(100, 10),), concurrency=4),  # 100 inputs; 100 requests in 10 s on free portals
     resend=Resend.SAFE,  # upsert and update by a unique property
     encode=encode,

@@ -85,6 +85,7 @@ DESTINATION = Destination(
     ),
     extra=Field("any"),
     identity=IDENTITY,
+    named_by=lambda _: IDENTITY,
     # A batch of at most 500 KB and 2,500 events, an event of at most 32 KB; no more than 1,000 requests a second.
     limits=Limits(rows=2_500, bytes=490_000, row_bytes=32_000, rates=(Rate(1_000, 1),), concurrency=4),
     resend=Resend.KEYED,  # by messageId, for a day at least
