@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loader.core import cast, spec, system
-from loader.core.leaves import Leaf, Path, Rows
+from loader.core.leaves import Leaf, Path, Rows, blank_as_null, first_key, missing, precedence
 from loader.core.limits import TOO_LONG, shortened, too_long, without
 from loader.core.lines import Ints
 from loader.core.overflow import folded
 from loader.core.policy import Known, Policy
 from loader.core.rejects import Reject, as_sent
-from loader.core.report import BOTH, HASH, MIXED, ROW, TEXT, Found
+from loader.core.report import BOTH, EITHER, HASH, JSON, MIXED, ROW, TEXT, Found
 from loader.core.schema import OVERFLOW_COLUMNS, Column, family, widened
 from loader.core.spec import CONTEXT_OVERFLOW, OVERFLOW, Call
 from loader.core.types import ColumnType, Kind, column_type
@@ -100,15 +100,22 @@ class Builder:
             arrays["event"] = pa.chunked_array([pa.repeat(pa.scalar(self.table), self.rows)])
         types: dict[str, str] = {}
         for name in self._own_columns():
-            kind = self._type(name)
-            arrays[name], types[name] = self._cast(name, kind), kind.value
-            if self._column(name) is None and kind is ColumnType.TIMESTAMP:
-                arrays[name + TEXT], types[name] = self._cast(name, ColumnType.STRING), BOTH
-            elif kind is ColumnType.STRING and self.found[name].kinds & ~_STRINGS:
-                types[name] = MIXED
+            made, types[name] = self._own(name)
+            arrays |= made
         self.groups, self.rows, self.size = [], 0, 0
         self.rejects = as_sent(self.rejects)
         return pa.table(arrays), types
+
+    def _own(self, name: str) -> tuple[dict[str, pa.ChunkedArray], str]:
+        """Return a column that is no system column, with what else a part holds of it, and how that is called."""
+        kind, is_new, refused = self._type(name), self._column(name) is None, len(self.rejects)
+        array = self._cast(name, kind)
+        if is_new and kind is ColumnType.TIMESTAMP:
+            return {name: array, name + TEXT: self._cast(name, ColumnType.STRING)}, BOTH
+        if kind is not ColumnType.STRING or not self.found[name].kinds & ~_STRINGS:
+            return {name: array}, kind.value
+        json = self._as_json(name, refused) if is_new else None
+        return ({name: array}, MIXED) if json is None else ({name: array, name + JSON: json}, EITHER)
 
     def _own_columns(self) -> list[str]:
         """Return the columns of the gathered rows that are not system columns, in order of their names."""
@@ -117,10 +124,10 @@ class Builder:
 
     def _columns(self, rows: Rows) -> dict[str, list[Leaf]]:
         columns: dict[str, list[Leaf]] = {}
-        for leaf in sorted(rows.leaves, key=_precedence):
+        for leaf in sorted(rows.leaves, key=precedence):
             name = self._name(leaf.path)
             if name is not None:
-                columns.setdefault(name, []).append(_blank_as_null(leaf) if leaf.path in self.blanks else leaf)
+                columns.setdefault(name, []).append(blank_as_null(leaf) if leaf.path in self.blanks else leaf)
         return columns
 
     def _name(self, path: Path) -> str | None:
@@ -224,10 +231,10 @@ class Builder:
         for keys, leaves in pieces:
             for leaf in leaves:
                 kinds |= cast.kinds(leaf, timestamps_matter=new and not kinds & Kind.STRING)
-            rows += len(keys) - _missing(leaves)
+            rows += len(keys) - missing(leaves)
             causes = [leaf for leaf in leaves if new or (widens and pa.types.is_floating(leaf.array.type))]
             if causes:
-                first = min(first, _first(keys, causes))
+                first = min(first, first_key(keys, causes))
                 paths |= {".".join(leaf.path) for leaf in causes}
         self.found[name] = old.joined(Found(int(kinds), rows, first, tuple(sorted(paths)[:_MAX_SPELLINGS])))
 
@@ -239,6 +246,17 @@ class Builder:
             array = self._one(group, name, leaves, wanted) if leaves else pa.nulls(len(group.keys), arrow)
             chunks.append(self._within_length(group, name, array, wanted))
         return pa.chunked_array(chunks, arrow)
+
+    def _as_json(self, name: str, refused: int) -> pa.ChunkedArray | None:
+        """Return a new column of strings as JSON text too, for which another shard may have reason.
+
+        None if a value is too long for either; `refused`: how many rejects there were before it became strings.
+        """
+        before = len(self.rejects)
+        array = self._cast(name, ColumnType.JSON)
+        fits = refused == before == len(self.rejects)
+        del self.rejects[before:]
+        return array if fits else None
 
     def _within_length(self, group: Group, name: str, array: pa.Array, kind: ColumnType) -> pa.Array:
         """Return an array with null for what is too long for the warehouse, which is rejected."""
@@ -267,32 +285,3 @@ class Builder:
 
     def _reject(self, group: Group, row: int, column: str, value: str, reason: str) -> None:
         self.rejects.append(Reject(int(group.keys[row]), self.table, group.ids[row].as_py(), column, value, reason))
-
-
-def _precedence(leaf: Leaf) -> tuple[bool, Path]:
-    return len(leaf.path) > 1, leaf.path  # the call's own `name` before that of its properties
-
-
-def _missing(leaves: Sequence[Leaf]) -> int:
-    """Return how many rows have a value in none of the leaves."""
-    if len(leaves) == 1:
-        return int(leaves[0].array.null_count)
-    valid = leaves[0].array.is_valid()
-    for leaf in leaves[1:]:
-        valid = pc.or_(valid, leaf.array.is_valid())
-    return len(valid) - int(pc.sum(valid).as_py() or 0)
-
-
-def _first(keys: Ints, leaves: Sequence[Leaf]) -> int:
-    """Return the smallest key of a row with a value."""
-    return min(
-        int(keys.min() if not leaf.array.null_count else keys[np.asarray(leaf.array.is_valid())].min(initial=2**63 - 1))
-        for leaf in leaves
-    )
-
-
-def _blank_as_null(leaf: Leaf) -> Leaf:
-    if not pa.types.is_string(leaf.array.type) or leaf.json:
-        return leaf
-    blank = pc.equal(leaf.array, "")
-    return Leaf(leaf.path, pc.if_else(blank, None, leaf.array)) if pc.any(blank).as_py() else leaf

@@ -1,8 +1,11 @@
 """What reading lines gives: typed values per path of keys, before they have columns."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from loader.core.lines import Ints
 
@@ -38,3 +41,34 @@ class Rows:
     leaves: list[Leaf]
     remarks: list[Remark] = field(default_factory=list)
     refused: list[tuple[int, str]] = field(default_factory=list)  # row key, reason: lines that are no events after all
+
+
+def precedence(leaf: Leaf) -> tuple[bool, Path]:
+    """Return the key by which leaves of one column are sorted: the call's own `name` before that of its properties."""
+    return len(leaf.path) > 1, leaf.path
+
+
+def missing(leaves: Sequence[Leaf]) -> int:
+    """Return how many rows have a value in none of the leaves."""
+    if len(leaves) == 1:
+        return int(leaves[0].array.null_count)
+    valid = leaves[0].array.is_valid()
+    for leaf in leaves[1:]:
+        valid = pc.or_(valid, leaf.array.is_valid())
+    return len(valid) - int(pc.sum(valid).as_py() or 0)
+
+
+def first_key(keys: Ints, leaves: Sequence[Leaf]) -> int:
+    """Return the smallest key of a row with a value."""
+    return min(
+        int(keys.min() if not leaf.array.null_count else keys[np.asarray(leaf.array.is_valid())].min(initial=2**63 - 1))
+        for leaf in leaves
+    )
+
+
+def blank_as_null(leaf: Leaf) -> Leaf:
+    """Return the leaf with null for each empty string."""
+    if not pa.types.is_string(leaf.array.type) or leaf.json:
+        return leaf
+    blank = pc.equal(leaf.array, "")
+    return Leaf(leaf.path, pc.if_else(blank, None, leaf.array)) if pc.any(blank).as_py() else leaf

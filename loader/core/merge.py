@@ -11,7 +11,7 @@ from datetime import datetime
 
 from loader.core.converting import converted
 from loader.core.dialect import Dialect, literal, quoted
-from loader.core.report import BOTH, HASH, MIXED, ROW, TEXT
+from loader.core.report import BOTH, EITHER, HASH, JSON, MIXED, ROW, TEXT
 from loader.core.schema import Columns
 from loader.core.spec import LOAD_COLUMNS, PROFILES
 from loader.core.staging import Staged
@@ -185,7 +185,9 @@ def _value(dialect: Dialect, target: Target, name: str, staged: Staged) -> str:
         return f"CAST(NULL AS {own})"
     if kind == wanted.value or (kind == BOTH and wanted is ColumnType.TIMESTAMP):
         return dialect.parsed_json.format(value=spelled) if wanted is ColumnType.JSON else spelled
-    if kind == MIXED:
+    if kind == EITHER and wanted is ColumnType.JSON:
+        return dialect.parsed_json.format(value=quoted(dialect, name + JSON))
+    if kind in (EITHER, MIXED):
         return spelled  # a string column: settling lets no other through
     if kind == BOTH:
         return converted(dialect, quoted(dialect, name + TEXT), ColumnType.STRING, wanted)

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, fields
 from loader.core.types import Kind
 
 # Columns of a part that are not columns of its table; an identifier never holds a `#`.
-ROW, HASH, TEXT = "#row", "#hash", "#text"
+ROW, HASH, TEXT, JSON = "#row", "#hash", "#text", "#json"
 MIXED = "mixed text"  # a part's string column whose values were not all strings: as JSON they would be others
+EITHER = "text+json"  # the same of a new column: with `<name>#json`, the values as JSON, if all of them fit as both
 BOTH = "timestamp+text"  # a part's column of a new timestamp column: with `<name>#text`, the strings as sent
 
 
@@ -39,7 +40,7 @@ class Part:
     key: str  # in staging
     rows: int
     size: int  # bytes
-    columns: Mapping[str, str]  # column → a ColumnType's value, BOTH or MIXED
+    columns: Mapping[str, str]  # column → a ColumnType's value, BOTH, EITHER or MIXED
     overflow: tuple[str, ...] = ()  # columns that went into the overflow column, for want of room
     earliest: int = 0  # received_at of the rows, in microseconds
     latest: int = 0

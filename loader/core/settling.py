@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from loader.core.policy import Known
-from loader.core.report import BOTH, MIXED, Part, Report, TableReport, columns_of
+from loader.core.report import BOTH, EITHER, MIXED, Part, Report, TableReport, columns_of
 from loader.core.schema import OVERFLOW_COLUMNS, Columns, Tables, settled
 from loader.core.spec import TRACKS
 from loader.core.types import ColumnType
@@ -82,8 +82,8 @@ def _fits(part: Part, columns: Columns, *, respells: bool) -> bool:
 
 
 def _converts(kind: str, wanted: ColumnType, *, respells: bool) -> bool:
-    if kind == MIXED:
-        return wanted is ColumnType.STRING
+    if kind in (EITHER, MIXED):
+        return wanted is ColumnType.STRING or (kind == EITHER and wanted is ColumnType.JSON)
     if kind == wanted.value or wanted in _INTO_TEXT:
         return kind == wanted.value or kind != ColumnType.DOUBLE.value or not respells
     return (kind, wanted) in {(BOTH, ColumnType.TIMESTAMP), (ColumnType.INTEGER.value, ColumnType.DOUBLE)}

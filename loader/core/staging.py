@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from loader.core.dialect import Dialect, fitted
-from loader.core.report import BOTH, HASH, ROW, TEXT, Part
+from loader.core.report import BOTH, EITHER, HASH, JSON, ROW, TEXT, Part
 from loader.core.results import NO_COST, Cost
 from loader.core.schema import Columns
 from loader.core.spec import CALLS, LOAD_COLUMNS, system_columns
@@ -42,7 +42,7 @@ class Group:
     """Parts that spell no column in two ways, and how they spell those that not all parts have."""
 
     parts: list[Part]
-    columns: dict[str, str]  # column → a ColumnType's value, BOTH or MIXED
+    columns: dict[str, str]  # column → a ColumnType's value, BOTH, EITHER or MIXED
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +83,15 @@ def groups(parts: Sequence[Part]) -> list[Group]:
 def physical(delivery: Delivery, columns: Mapping[str, str]) -> dict[str, ColumnType]:
     """Return the columns of a staging table for parts that spell columns so; a part may lack any but the fixed ones.
 
-    A part has its own columns sorted by name, the texts of a BOTH column right behind it, as `<name>#text`.
+    A part has its own columns sorted by name, the texts of a BOTH column right behind it, as `<name>#text`,
+    and the JSON of an EITHER column as `<name>#json`.
     """
     found = dict(delivery.fixed)
     for name, kind in sorted(columns.items()):
         if kind == BOTH:
             found |= {name: ColumnType.TIMESTAMP, name + TEXT: ColumnType.STRING}
+        elif kind == EITHER:
+            found |= {name: ColumnType.STRING, name + JSON: ColumnType.JSON}
         else:
             known = {each.value: each for each in ColumnType}
             found[name] = known.get(kind, ColumnType.STRING)  # MIXED is text

@@ -15,7 +15,7 @@ from loader.core import ddl, merge, staging
 from loader.core.ddl import create_schema, sentence, steps
 from loader.core.dialect import Dialect
 from loader.core.merge import Source, Target
-from loader.core.report import BOTH, MIXED, Found, Part
+from loader.core.report import BOTH, EITHER, MIXED, Found, Part
 from loader.core.schema import AddColumn, Change, Column, CreateTable, WidenColumn
 from loader.core.staging import Staged
 from loader.core.types import ColumnType
@@ -46,6 +46,8 @@ TARGET = Target(
         "as_it_is": Column(ColumnType.INTEGER),
         "absent": Column(ColumnType.TIMESTAMP),
         "mixed": Column(ColumnType.STRING),
+        "either_as_text": Column(ColumnType.STRING),
+        "either_as_json": Column(ColumnType.JSON),
         "timestamp": Column(ColumnType.TIMESTAMP),
         "timestamp_as_sent": Column(ColumnType.STRING),
         "timestamp_as_json": Column(ColumnType.JSON),
@@ -70,6 +72,8 @@ STAGED = Staged(
     {
         "as_it_is": "integer",
         "mixed": MIXED,
+        "either_as_text": EITHER,
+        "either_as_json": EITHER,
         "timestamp": BOTH,
         "timestamp_as_sent": BOTH,
         "timestamp_as_json": BOTH,

@@ -5,7 +5,7 @@ from itertools import permutations
 
 import pytest
 
-from loader.core.report import BOTH, MIXED, Found, Part, Report, TableReport
+from loader.core.report import BOTH, EITHER, MIXED, Found, Part, Report, TableReport
 from loader.core.schema import Column, Tables
 from loader.core.settling import replaced, settle
 from loader.core.types import ColumnType, Kind
@@ -114,6 +114,8 @@ class TestWhatIsWrittenAgain:
             pytest.param((Kind.STRING, "string"), (Kind.JSON, "json"), False, id="strings among arrays"),
             pytest.param((Kind.STRING | Kind.BOOLEAN, MIXED), (Kind.STRING, "string"), False, id="mixed, as text"),
             pytest.param((Kind.STRING | Kind.BOOLEAN, MIXED), (Kind.JSON, "json"), True, id="mixed, among arrays"),
+            pytest.param((Kind.STRING | Kind.BOOLEAN, EITHER), (Kind.STRING, "string"), False, id="either, as text"),
+            pytest.param((Kind.STRING | Kind.BOOLEAN, EITHER), (Kind.JSON, "json"), False, id="either, among arrays"),
         ],
     )
     def test_a_new_column(self, spelled: tuple[Kind, str], other: tuple[Kind, str], again: bool) -> None:
