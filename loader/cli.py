@@ -32,6 +32,7 @@ first steps, without a cloud:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code. Wrong usage ends the process, as argparse does."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # or numpy starts a thread per core, for nothing: 0.1 s of CPU
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no error

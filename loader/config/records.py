@@ -54,8 +54,8 @@ class Source(Record, frozen=True):
 class Load(Record, frozen=True):
     """How much a load takes at once, and how long it waits for others."""
 
-    workers: Annotated[int, Meta(ge=0, le=1024)] = 0  # processes; 0: one per core, at most 8
-    engine: Literal["local", "dask"] = "local"  # where shards are read: processes here, or a Dask cluster
+    workers: Annotated[int, Meta(ge=0, le=1024)] = 0  # at once; 0: one per core, at most 8
+    engine: Literal["local", "processes", "dask"] = "local"  # where shards are read
     dask: str | None = None  # address of its scheduler
     memory: Size = Size(512 * 1024**2)  # bytes, of all workers together
     shard_bytes: Size = Size(96 * 1024**2)  # as stored, of the files that one worker takes at once

@@ -16,8 +16,9 @@ STARTER = """\
 # access = {}                 # for a bucket, as under the source below
 
 [load]
-# workers = 0                 # processes; 0 is one per core, at most 8
-# engine = "local"            # or "dask": shards are read on a Dask cluster, `workers` at a time
+# workers = 0                 # at once; 0 is one per core, at most 8
+# engine = "local"            # workers are threads, more than four are processes; "processes": always;
+                              # "dask": shards are read on a Dask cluster, `workers` at a time
 # dask = "tcp://127.0.0.1:8786"   # the address of its scheduler
 # memory = "512MB"            # for all workers together
 # shard_bytes = "96MB"        # of stored bytes that one worker takes at once

@@ -44,7 +44,8 @@ class Scanner:
 
         Return where it stopped, how many lines it has seen and taken, and the table with too many cells or −1; then
         the spans of the lines that it refused and of those taken without an id, and code and row key of those only
-        told. MemoryError, and what `route` raises.
+        told. It lets other threads run meanwhile. MemoryError, what `route` raises, and RuntimeError for a scanner with
+        which another thread scans.
         """
 
     def take(self, table: int, /) -> tuple[int, Buffer, Buffer, list[Taken]]:

@@ -46,7 +46,9 @@ def _shards(run: Run, known: Known) -> list[Shard]:
     sizes = [each.file.size for each in arrivals]
     limit = edges.config.load.shard_bytes
     chosen = shards(sizes, workers=edges.workers, max_bytes=limit, min_bytes=_MIN_SHARD_BYTES)
-    memory = edges.config.load.memory // max(min(edges.workers, len(chosen)), 1) - _INTERPRETER_BYTES
+    count = workers.at_once(edges, len(chosen))
+    interpreters = 1 if workers.in_threads(edges, count) else count
+    memory = (edges.config.load.memory - interpreters * _INTERPRETER_BYTES) // count
     # A part in a folder is read from there within minutes; what is kept, or goes over a network, is worth packing.
     packed = "://" in edges.staging.url or edges.config.staging.keep_days > 0
     return [

@@ -1,10 +1,15 @@
-"""Shards in a pool of local processes. A worker touches object storage only; what it writes can be written twice."""
+"""Shards at work side by side. A worker touches object storage only; what it writes can be written twice.
+
+Few workers are threads of this process: nine tenths of their time they are in compiled code that needs no interpreter,
+and a process costs half a second and 100 MB before it reads its first line. Many would wait for the interpreter, and
+without the compiled scanner even two would, so these are processes.
+"""
 
 import hashlib
 import multiprocessing
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,12 +24,14 @@ from loader.config import Access
 from loader.core.objects import File, Store, load_bytes
 from loader.core.report import Report, total
 from loader.core.results import Progress
+from loader.core.scanning import COMPILED
 from loader.core.shred import Shard, shred
 from loader.errors import WorkerError
 from loader.load.edges import Edges
 from loader.storage import connect
 from loader.storage.ahead import reading_ahead
 
+MAX_THREADS = 4
 _AHEAD = 16  # what part of a worker's memory may hold small files that are fetched before their turn
 Told = tuple[int, int]  # bytes read, and events found in them
 Done = SimpleQueue[Told | None]
@@ -56,6 +63,16 @@ def job(edges: Edges, shard: Shard, *, turn: str) -> Job:
     )
 
 
+def at_once(edges: Edges, count: int) -> int:
+    """Return how many of so many shards are at work at the same time."""
+    return max(min(edges.workers, count), 1)
+
+
+def in_threads(edges: Edges, workers: int) -> bool:
+    """Return whether so many workers are threads of this process."""
+    return workers == 1 or (COMPILED and workers <= MAX_THREADS and edges.config.load.engine != "processes")
+
+
 def reports(edges: Edges, jobs: Sequence[Job], progress: Progress) -> list[Report]:
     """Return the report of each job, in order; those that are in staging already are not made again.
 
@@ -68,11 +85,9 @@ def reports(edges: Edges, jobs: Sequence[Job], progress: Progress) -> list[Repor
         from loader.load import cluster  # needs a package of its own
 
         found |= cluster.reports(address, missing, partial(_advance, progress))
-    elif len(missing) == 1 or edges.workers == 1:
-        for each in missing:
-            found[each.report_key] = run(each, tell=partial(_advance, progress))
     elif missing:
-        found |= _pooled(missing, min(edges.workers, len(missing)), progress)
+        workers = at_once(edges, len(missing))
+        found |= (_threaded if in_threads(edges, workers) else _pooled)(missing, workers, progress)
     return [report for each in jobs if (report := found[each.report_key]) is not None]
 
 
@@ -98,23 +113,40 @@ def run(each: Job, *, tell: Callable[[Told], None]) -> Report:
     return report
 
 
+def _threaded(jobs: Sequence[Job], workers: int, progress: Progress) -> dict[str, Report | None]:
+    lock = threading.Lock()
+
+    def tell(told: Told) -> None:
+        with lock:
+            _advance(progress, told)
+
+    with ThreadPoolExecutor(workers, "worker") as pool:
+        return _gathered({pool.submit(run, each, tell=tell): each for each in jobs})
+
+
+def _gathered(waiting: Mapping[Future[Report], Job]) -> dict[str, Report | None]:
+    """Return what each job found, by its report's key. After an error no job begins that did not begin before."""
+    try:
+        return {waiting[each].report_key: each.result() for each in as_completed(waiting)}
+    except BaseException:
+        for each in waiting:
+            each.cancel()
+        raise
+
+
 def _pooled(jobs: Sequence[Job], workers: int, progress: Progress) -> dict[str, Report | None]:
     # A fork server: workers share the imported libraries' memory, and no thread of ours is ever forked.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["loader.load.workers"])
-    found: dict[str, Report | None] = {}
     with _listening(context.SimpleQueue(), progress) as queue:
         try:
             with ProcessPoolExecutor(workers, context, _begin, (queue,)) as pool:
-                waiting = {pool.submit(_work, each): each for each in jobs}
-                for future in as_completed(waiting):
-                    found[waiting[future].report_key] = future.result()
+                return _gathered({pool.submit(_work, each): each for each in jobs})
         except BrokenProcessPool as error:
             raise WorkerError(
                 "a worker process died (killed, or out of memory); run again: the load continues. "
                 "If it happens again, lower `memory` or `workers` in [load]"
             ) from error
-    return found
 
 
 @contextmanager

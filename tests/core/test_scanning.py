@@ -3,6 +3,7 @@
 import io
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -174,3 +175,46 @@ def test_keys_are_places_in_order() -> None:
     rows = router.taken("pages")
     assert rows is not None
     assert np.diff(rows.keys).tolist() == [2 << 20]
+
+
+def test_scanners_in_several_threads_take_what_each_takes_alone() -> None:
+    def lines(worker: int) -> bytes:
+        return b"".join(
+            b'{"type":"track","userId":"u","event":"event %d","properties":{"n":%.17g,"odd":%s},"pad":"%s"}\n'
+            % (n % 50, (worker + 1) / (n + 3), b"1e400" if n % 7 == 0 else b"null", b"x" * (n % 3 * 100))
+            for n in range(3_000)
+        )
+
+    def taken(worker: int) -> list[Any]:
+        router = Router(Routes(Known(), Policy()))
+        found = list(router.route(lines(worker), worker, 1))
+        rows = {name: router.taken(name) for name in sorted(router.tables)}
+        leaves = {
+            name: [(leaf.path, leaf.array.to_pylist()) for leaf in each.leaves] for name, each in rows.items() if each
+        }
+        hashes = {name: (each.keys.tolist(), each.hashes.tolist()) for name, each in rows.items() if each}
+        return [
+            leaves,
+            hashes,
+            [(each.scanned, each.ids, [batch.keys.tolist() for _, batch in each.odd]) for each in found],
+        ]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(taken, range(8))) == [taken(worker) for worker in range(8)]
+
+
+def test_what_goes_wrong_while_it_asks_is_raised_and_it_serves_no_other_thread_meanwhile() -> None:
+    said: list[str] = []
+
+    def route(kind: str, event: str | None) -> int:
+        assert event is None
+        with pytest.raises(RuntimeError, match="one thread at a time"):
+            made.scan(b"{}\n", 0, 0)
+        said.append(kind)
+        raise KeyError(kind)
+
+    made = scanning.scanner(route, Policy(), max_bytes=1 << 20)
+    for times in (1, 2):
+        with pytest.raises(KeyError, match="page"):
+            made.scan(b'{"type":"page","userId":"u"}\n', 0, 0)
+        assert said == ["page"] * times, "an answer that was none is asked for again"

@@ -43,8 +43,8 @@ class Undisturbed:
         self.found = found(self.config)
 
 
-def made(folder: Path, events: Path) -> Config:
-    config = harness.project(folder, load=LOAD)
+def made(folder: Path, events: Path, *, engine: str = "local") -> Config:
+    config = harness.project(folder, load=f'{LOAD}\nengine = "{engine}"')
     settings = (folder / "loader.toml").read_text().replace('url = "events"', f'url = "{events}"')
     (folder / "loader.toml").write_text(settings)
     return config
@@ -176,7 +176,7 @@ def workers(process: subprocess.Popen[str]) -> Iterator[psutil.Process]:
 def test_a_killed_worker_ends_the_run_with_a_message_and_the_next_run_continues(
     undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
-    config = made(tmp_path, undisturbed.events)
+    config = made(tmp_path, undisturbed.events, engine="processes")
     process = harness.start(config)
     seen = staged(config, "*.parquet")
     while not seen():

@@ -6,10 +6,14 @@
 #ifndef SCANNER_JSON_H
 #define SCANNER_JSON_H
 
-#include <Python.h>
+#include <Python.h> /* first: it asks the system for all that strtod_l needs */
+#include <locale.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
+#ifdef __APPLE__
+#include <xlocale.h>
+#endif
 
 typedef const uint8_t *Place;
 
@@ -190,8 +194,11 @@ static int integer(Place at, Place end, int64_t *value)
 static const double powers_of_ten[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                        1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
+static locale_t plain_numbers; /* whose decimal point is a point; made with the module */
+
 /* Whether a number is finite in binary64, and which. Few digits and a small exponent need one exact operation
- * (W. D. Clinger, How to read floating point numbers accurately, 1990); the rest is Python's own reading. */
+ * (W. D. Clinger, How to read floating point numbers accurately, 1990); the rest is left to the C library, which
+ * rounds correctly too, and to which no thread needs the interpreter, unlike for Python's own reading. */
 static int number(Place at, Place end, double *value)
 {
     Place start = at;
@@ -214,9 +221,7 @@ static int number(Place at, Place end, double *value)
         return 1;
     }
     char *stop;
-    *value = PyOS_string_to_double((const char *)start, &stop, NULL);
-    if (PyErr_Occurred())
-        PyErr_Clear();
+    *value = strtod_l((const char *)start, &stop, plain_numbers);
     return (Place)stop == end && isfinite(*value);
 }
 

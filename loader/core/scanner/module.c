@@ -1,8 +1,12 @@
 /* The scanner: blocks of JSON lines → columns per table, in one pass over the bytes.
  *
  * It takes the lines that are what the spec says, and refuses all others, which Python reads one by one with every
- * rule there is (loader/core/calls.py, exact.py). So it decides nothing: it must only never take a line wrongly. */
+ * rule there is (loader/core/calls.py, exact.py). So it decides nothing: it must only never take a line wrongly.
+ *
+ * While it scans, it lets go of the interpreter, so that several scanners work at once in threads of one process; it
+ * enters it again only for what it has to ask Python, between `entered` and `left`. */
 #define PY_SSIZE_T_CLEAN
+#include "codes.h"
 #include "rows.h"
 #include "xxh3.h"
 
@@ -22,7 +26,10 @@ typedef struct {
 
 typedef struct {
     PyObject_HEAD
-    PyObject *route, *digest, *codes;
+    PyObject *route, *digest;
+    PyThreadState *thread; /* that scans, while it is not in the interpreter */
+    int made, scanning;
+    Codes codes;
     Py_ssize_t max_line_bytes, max_bytes, max_cells;
     Place slot_keys[MAX_SLOTS];
     size_t slot_sizes[MAX_SLOTS];
@@ -132,7 +139,28 @@ static uint64_t spans_of(Scanner *self, Place at, Place end, Span spans[MAX_SLOT
 
 static int has_text(const Span *span) { return *span->start == '"' && span->end > span->start + 1; }
 
-/* The code of a type and an event's name: asked for once. -1: refused; -2: an exception is set. */
+static void entered(Scanner *self) { PyEval_RestoreThread(self->thread); }
+
+static void left(Scanner *self) { self->thread = PyEval_SaveThread(); }
+
+/* The code of a type and an event's name, asked for. -1: refused; -2: an exception is set. */
+static Py_ssize_t code_asked(Scanner *self, const Span *type, const Span *event)
+{
+    size_t size = 0;
+    Place name = event ? plain(&self->reading, event->start + 1, event->end, event->escaped, &size) : NULL;
+    if (event && !name)
+        return -2; /* no memory */
+    entered(self);
+    PyObject *made = PyObject_CallFunction(self->route, "s#z#", type->start + 1, (Py_ssize_t)(type->end - type->start - 1),
+                                           name, (Py_ssize_t)size);
+    Py_ssize_t code = made ? PyLong_AsSsize_t(made) : -2;
+    Py_XDECREF(made);
+    code = PyErr_Occurred() ? -2 : code;
+    left(self);
+    return code;
+}
+
+/* The code of a type and an event's name: asked for once. -1: refused; -2: an exception is set, or no memory. */
 static Py_ssize_t code_of(Scanner *self, uint64_t there, const Span spans[MAX_SLOTS])
 {
     const Span *type = &spans[TYPE], *event = &spans[EVENT];
@@ -141,32 +169,16 @@ static Py_ssize_t code_of(Scanner *self, uint64_t there, const Span spans[MAX_SL
     int named = there >> EVENT & 1 && *event->start != 'n';
     if (named && *event->start != '"')
         return -1;
-    Py_ssize_t type_size = type->end - type->start - 1;
-    Py_ssize_t event_size = named ? event->end - event->start : 0;
-    PyObject *key = PyBytes_FromStringAndSize(NULL, type_size + event_size);
-    if (!key)
+    Place first = type->start + 1, second = event->start; /* as sent, from its quote on */
+    size_t first_size = (size_t)(type->end - first), second_size = named ? (size_t)(event->end - second) : 0;
+    uint64_t hash = code_hash(first, first_size, second, second_size);
+    const Code *found = code_slot(&self->codes, hash, first, first_size, second, second_size);
+    if (found && found->key)
+        return found->code;
+    Py_ssize_t code = code_asked(self, type, named ? event : NULL);
+    if (code != -2 && !code_noted(&self->codes, first, first_size, second, second_size, code))
         return -2;
-    memcpy(PyBytes_AS_STRING(key), type->start + 1, (size_t)type_size);
-    memcpy(PyBytes_AS_STRING(key) + type_size, event->start, (size_t)event_size); /* as sent, from its quote on */
-    PyObject *found = PyDict_GetItemWithError(self->codes, key);
-    Py_ssize_t code = -2;
-    if (found) {
-        code = PyLong_AsSsize_t(found);
-    } else if (!PyErr_Occurred()) {
-        size_t size = 0;
-        Place name = named ? plain(&self->reading, event->start + 1, event->end, event->escaped, &size) : NULL;
-        PyObject *made = NULL;
-        if (!named || name)
-            made = PyObject_CallFunction(self->route, "s#z#", type->start + 1, type_size, name, (Py_ssize_t)size);
-        if (made) {
-            code = PyLong_AsSsize_t(made);
-            if (PyDict_SetItem(self->codes, key, made) < 0)
-                code = -2;
-            Py_DECREF(made);
-        }
-    }
-    Py_DECREF(key);
-    return PyErr_Occurred() ? -2 : code;
+    return code;
 }
 
 static int root_taken(Scanner *self, int slot, const Span *span, int is_object)
@@ -222,12 +234,13 @@ static int hash_of(Scanner *self, Place start, Place end, uint64_t *hash)
         *hash = xxh3_long(start, (size_t)(end - start));
         return 1;
     }
+    entered(self);
     PyObject *made = PyObject_CallFunction(self->digest, "y#", start, (Py_ssize_t)(end - start));
-    if (!made)
-        return 0;
-    *hash = PyLong_AsUnsignedLongLong(made);
-    Py_DECREF(made);
-    return !PyErr_Occurred();
+    *hash = made ? PyLong_AsUnsignedLongLong(made) : 0;
+    Py_XDECREF(made);
+    int good = !PyErr_Occurred();
+    left(self);
+    return good;
 }
 
 enum Fate { EMPTY, TAKEN, NAMELESS, TOLD, REFUSED, FAILED };
@@ -279,6 +292,23 @@ static int listed(PyObject *list, const char *format, ...)
     return result == 0;
 }
 
+/* The same, of a line by its ends, while scanning. */
+static int line_listed(Scanner *self, PyObject *list, Py_ssize_t first, Py_ssize_t last, int64_t key)
+{
+    entered(self);
+    int good = listed(list, "(nnL)", first, last, (long long)key);
+    left(self);
+    return good;
+}
+
+static int told_listed(Scanner *self, PyObject *list, Py_ssize_t code, int64_t key)
+{
+    entered(self);
+    int good = listed(list, "(nL)", code, (long long)key);
+    left(self);
+    return good;
+}
+
 static size_t bytes_held(const Scanner *self)
 {
     size_t bytes = 0;
@@ -301,8 +331,16 @@ static PyObject *scanner_scan(Scanner *self, PyObject *args)
         PyErr_SetString(PyExc_ValueError, "a block ends in a newline");
         failed = 1;
     }
+    if (!failed && self->scanning) {
+        PyErr_SetString(PyExc_RuntimeError, "a scanner serves one thread at a time");
+        failed = 1;
+    }
+    if (failed)
+        goto done;
     size_t bytes = 0;
     self->reading.limit = limit;
+    self->scanning = 1;
+    left(self);
     while (!failed && at < limit && !full) {
         Place newline = memchr(at, '\n', (size_t)(limit - at)), start = after_space(at), end = newline;
         while (end > start && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\r'))
@@ -317,18 +355,16 @@ static PyObject *scanner_scan(Scanner *self, PyObject *args)
         case EMPTY:
             break;
         case TOLD:
-            failed = !listed(told, "(nL)", code, key);
+            failed = !told_listed(self, told, code, key);
             break;
         case REFUSED:
-            failed = !listed(refused, "(nnL)", first, last, key);
+            failed = !line_listed(self, refused, first, last, key);
             break;
         case FAILED:
-            if (!PyErr_Occurred())
-                PyErr_NoMemory();
             failed = 1;
             break;
         case NAMELESS:
-            failed = !listed(nameless, "(nnL)", first, last, key);
+            failed = !line_listed(self, nameless, first, last, key);
             /* fall through */
         case TAKEN:
             rows++;
@@ -342,8 +378,13 @@ static PyObject *scanner_scan(Scanner *self, PyObject *args)
         full = crowded >= 0 || bytes > (size_t)self->max_bytes;
         at = newline + 1;
     }
+    entered(self);
+    self->scanning = 0;
+    if (failed && !PyErr_Occurred())
+        PyErr_NoMemory();
     if (!failed)
         result = Py_BuildValue("(nnnnOOO)", (Py_ssize_t)(at - base), lines, rows, crowded, refused, nameless, told);
+done:
     PyBuffer_Release(&block);
     Py_XDECREF(refused);
     Py_XDECREF(nameless);
@@ -504,7 +545,7 @@ static int scanner_init(Scanner *self, PyObject *args, PyObject *named)
                                      &self->reading.max_depth, &self->max_line_bytes, &self->max_bytes,
                                      &self->max_cells))
         return -1;
-    if (self->codes || PyTuple_GET_SIZE(keys) > MAX_SLOTS) {
+    if (self->made || PyTuple_GET_SIZE(keys) > MAX_SLOTS) {
         PyErr_Format(PyExc_ValueError, "a scanner is made once, with at most %d keys", MAX_SLOTS);
         return -1;
     }
@@ -519,15 +560,14 @@ static int scanner_init(Scanner *self, PyObject *args, PyObject *named)
     self->slot_names = Py_NewRef(keys); /* keeps the texts of the keys alive */
     self->route = Py_NewRef(route);
     self->digest = Py_NewRef(digest);
-    self->codes = PyDict_New();
-    return self->codes ? 0 : -1;
+    self->made = 1;
+    return 0;
 }
 
 static int scanner_traverse(Scanner *self, visitproc visit, void *arg)
 {
     Py_VISIT(self->route);
     Py_VISIT(self->digest);
-    Py_VISIT(self->codes);
     return 0;
 }
 
@@ -535,7 +575,6 @@ static int scanner_clear(Scanner *self)
 {
     Py_CLEAR(self->route);
     Py_CLEAR(self->digest);
-    Py_CLEAR(self->codes);
     return 0;
 }
 
@@ -552,6 +591,7 @@ static void scanner_dealloc(Scanner *self)
     }
     PyMem_RawFree(self->tables);
     PyMem_RawFree(self->targets);
+    codes_freed(&self->codes);
     PyMem_RawFree(self->reading.touched);
     freed(&self->reading.scratch);
     Py_TYPE(self)->tp_free((PyObject *)self);
@@ -587,6 +627,8 @@ PyMODINIT_FUNC PyInit__scanner(void)
 {
     if (PyType_Ready(&MemoryType) < 0)
         return NULL;
+    if (!plain_numbers && !(plain_numbers = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0)))
+        return PyErr_NoMemory();
     PyObject *module = PyModule_Create(&scanner_module);
     if (module && PyModule_AddType(module, &ScannerType) < 0)
         Py_CLEAR(module);
