@@ -59,7 +59,7 @@ class Dialect:
     bytewise: str = "{value}"  # a text that is ordered by its bytes, whatever the database's collation
     shift_right: str = "{value} >> {bits}"
     bit_and: str = "{value} & {mask}"
-    newest: str = "arg_max({value}, turn) FILTER ({value} IS NOT NULL)"  # of a group's values in the order of `turn`
+    newest: str = "arg_max({value}, {turn}) FILTER ({value} IS NOT NULL)"  # of a group's values in order of `turn`
     newest_json: str = ""  # of json columns, where it is another; as `newest_over` is, aggregate or window function
     newest_over: str = ""  # the same as a window function over all rows of `{key}`, where no aggregate can do it
     # Statements.

@@ -3,6 +3,9 @@
 Of several staged rows with one id the smallest by (received_at, content hash) stays; a row whose id the table has
 already within the window is left out: the row already there wins. The window's bounds are constants, so that
 a warehouse with partitions reads only those. Only keys are compared; wide rows are read once, to be inserted.
+
+Where the columns of people's tables are in reach, our own names have a `#`, as no column of theirs has: in BigQuery the
+name of a table comes before that of a column.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -145,7 +148,7 @@ def profile(dialect: Dialect, target: Target, table: str, columns: Columns, stag
         f"DELETE FROM {ours} WHERE id IN ({touched})",
         f"""INSERT INTO {ours} ({listed})
 SELECT id, {", ".join(quoted(dialect, name) for name in chosen)}, {dialect.now}, {literal(dialect, target.load_id)}
-FROM ({newest(dialect, theirs, key, chosen, f"{key} IN ({touched})")}) AS people""",
+FROM ({newest(dialect, theirs, key, chosen, f"{key} IN ({touched})")}) AS {quoted(dialect, "people#")}""",
     ]
 
 
@@ -153,26 +156,25 @@ def newest(dialect: Dialect, table: str, key: str, columns: Mapping[str, ColumnT
     """Return the query for `id` (the values of `key`) and the newest value that is not null of each of the columns,
     over those rows of a table that the condition `chosen` selects.
     """
-    template = dialect.newest_over or dialect.newest
+    template, turn = dialect.newest_over or dialect.newest, quoted(dialect, "turn#")
     by_type = {ColumnType.JSON: dialect.newest_json or template}
-    values = "".join(
-        f"{by_type.get(kind, template).format(value=quoted(dialect, name), key=key)} AS {quoted(dialect, name)}, "
-        for name, kind in columns.items()
-    ).removesuffix(", ")
+    named = {quoted(dialect, name): by_type.get(kind, template) for name, kind in columns.items()}
+    values = ", ".join(f"{each.format(value=name, key=key, turn=turn)} AS {name}" for name, each in named.items())
     time, last = quoted(dialect, "timestamp"), dialect.bytewise.format(value="id")
     turns = f"""
-  SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY coalesce({time}, received_at), received_at, {last}) AS turn
+  SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY coalesce({time}, received_at), received_at, {last}) AS {turn}
   FROM {table} AS t WHERE {chosen}
 """
+    alias = quoted(dialect, "turns#")
     if not dialect.newest_over:
         return f"""
 SELECT {key} AS id, {values}
-FROM ({turns}) AS turns
+FROM ({turns}) AS {alias}
 GROUP BY {key}"""
     return f"""
 SELECT * FROM (
-SELECT {key} AS id, {values}, turn
-FROM ({turns}) AS turns) AS valued WHERE turn = 1"""
+SELECT {key} AS id, {values}, {turn}
+FROM ({turns}) AS {alias}) AS valued WHERE {turn} = 1"""
 
 
 def _value(dialect: Dialect, target: Target, name: str, staged: Staged) -> str:

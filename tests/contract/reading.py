@@ -34,7 +34,9 @@ def table(config: Config, name: str, schema: str = "web") -> list[dict[str, Any]
         known = opened.describe(schema)[name]
         wanted = [each for each in known if each not in ("loaded_at", "load_id")]
         listed = ", ".join(quoted(opened.dialect, each) for each in wanted)
-        found = session.execute(f"SELECT {listed} FROM {quoted(opened.dialect, schema, name)} AS t")
+        found = session.execute(
+            f"SELECT {listed} FROM {quoted(opened.dialect, schema, name)} AS {quoted(opened.dialect, 't#')}"
+        )
     rows = [
         {each: plain(value, known[each].type) for each, value in zip(wanted, row, strict=True) if value is not None}
         for row in found

@@ -5,7 +5,7 @@ from loader.core.types import ColumnType
 
 _BY_COPY = (
     "ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {new} {type}",
-    "UPDATE {table} SET {new} = {value} WHERE TRUE",
+    "UPDATE {table} AS `t#` SET {new} = {value} WHERE TRUE",  # `total` is a row of a table that is called `total`
     "ALTER TABLE {table} DROP COLUMN {column}",
     "ALTER TABLE {table} RENAME COLUMN {new} TO {column}",
 )
@@ -34,7 +34,7 @@ DIALECT = Dialect(
     md5="TO_HEX(MD5({value}))",
     # Numbers beyond 64 bits are rounded: the type holds no others.
     parsed_json="PARSE_JSON({value}, wide_number_mode=>'round')",
-    newest="ARRAY_AGG({value} IGNORE NULLS ORDER BY turn DESC LIMIT 1)[SAFE_OFFSET(0)]",
+    newest="ARRAY_AGG({value} IGNORE NULLS ORDER BY {turn} DESC LIMIT 1)[SAFE_OFFSET(0)]",
     adds_at_once=500,  # one update of the table's metadata; there may be five in ten seconds
     widen=_BY_COPY,
     widen_in_place={

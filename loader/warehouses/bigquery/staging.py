@@ -56,7 +56,7 @@ class Shelf:
             for name, stored in names.items()
         )
         where = quoted(DIALECT, _DATASET, self.table)
-        return Staged(f"(SELECT {listed} FROM {where} AS t)", self.group.columns, Cost(1, 0, None))
+        return Staged(f"(SELECT {listed} FROM {where} AS `t#`)", self.group.columns, Cost(1, 0, None))
 
 
 def shelves(delivery: Delivery) -> list[Shelf]:

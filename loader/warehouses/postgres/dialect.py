@@ -30,7 +30,7 @@ DIALECT = Dialect(
     bytewise='{value} COLLATE "C"',
     # NOT IN would compare each row with each where the places do not fit into memory.
     without="NOT EXISTS (SELECT 1 FROM {places} AS o WHERE o.place = {row})",
-    newest="(array_agg({value} ORDER BY turn DESC) FILTER (WHERE {value} IS NOT NULL))[1]",
+    newest="(array_agg({value} ORDER BY {turn} DESC) FILTER (WHERE {value} IS NOT NULL))[1]",
     adds_at_once=100,
     comment_table="COMMENT ON TABLE {table} IS {text}",
     comment_column="COMMENT ON COLUMN {table}.{column} IS {text}",

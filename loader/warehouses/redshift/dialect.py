@@ -50,11 +50,11 @@ DIALECT = Dialect(
     # No FILTER and no ordered aggregates there; LAST_VALUE is for all types but SUPER (r_WF_last_value.html).
     newest_over=(
         "last_value({value} IGNORE NULLS) OVER "
-        "(PARTITION BY {key} ORDER BY turn ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)"
+        "(PARTITION BY {key} ORDER BY {turn} ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)"
     ),
     newest_json=(
         "JSON_PARSE(last_value(JSON_SERIALIZE_TO_VARBYTE({value}) IGNORE NULLS) OVER "
-        "(PARTITION BY {key} ORDER BY turn ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING))"
+        "(PARTITION BY {key} ORDER BY {turn} ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING))"
     ),
     without="NOT EXISTS (SELECT 1 FROM {places} AS p WHERE p.place = {row})",
     add_column="ADD COLUMN {column} {type}",  # no IF NOT EXISTS, and one in each ALTER (r_ALTER_TABLE.html)

@@ -30,7 +30,7 @@ DIALECT = Dialect(
     parsed_json="PARSE_JSON({value}, 'd')",  # d: of keys that come twice the last counts; without it they are errors
     shift_right="BITSHIFTRIGHT({value}, {bits})",
     bit_and="BITAND({value}, {mask})",
-    newest="MAX_BY({value}, IFF({value} IS NULL, NULL, turn))",
+    newest="MAX_BY({value}, IFF({value} IS NULL, NULL, {turn}))",
     without="NOT EXISTS (SELECT 1 FROM {places} AS p WHERE p.place = {row})",
     widen=(
         "ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {new} {type}",

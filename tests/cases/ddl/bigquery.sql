@@ -42,7 +42,7 @@ ALTER TABLE `shop`.`order_completed` ALTER COLUMN `total` SET DATA TYPE FLOAT64;
 ALTER TABLE `shop`.`order_completed` ADD COLUMN IF NOT EXISTS `at#new` JSON;
 
 -- retype shop.order_completed.at from timestamp to json
-UPDATE `shop`.`order_completed` SET `at#new` = TO_JSON(REPLACE(FORMAT_TIMESTAMP('%Y-%m-%dT%H:%M:%E6SZ', `at`, 'UTC'), '.000000Z', 'Z')) WHERE TRUE;
+UPDATE `shop`.`order_completed` AS `t#` SET `at#new` = TO_JSON(REPLACE(FORMAT_TIMESTAMP('%Y-%m-%dT%H:%M:%E6SZ', `at`, 'UTC'), '.000000Z', 'Z')) WHERE TRUE;
 
 -- retype shop.order_completed.at from timestamp to json
 ALTER TABLE `shop`.`order_completed` DROP COLUMN `at`;
@@ -156,14 +156,14 @@ INSERT INTO `shop`.`users` (`id`, `email`, `received_at`, `tags`, `loaded_at`, `
 SELECT id, `email`, `received_at`, `tags`, CURRENT_TIMESTAMP(), 'it\'s a load'
 FROM (
 SELECT user_id AS id,
-  ARRAY_AGG(`email` IGNORE NULLS ORDER BY turn DESC LIMIT 1)[SAFE_OFFSET(0)] AS `email`,
-  ARRAY_AGG(`received_at` IGNORE NULLS ORDER BY turn DESC LIMIT 1)[SAFE_OFFSET(0)] AS `received_at`,
-  ARRAY_AGG(`tags` IGNORE NULLS ORDER BY turn DESC LIMIT 1)[SAFE_OFFSET(0)] AS `tags`
+  ARRAY_AGG(`email` IGNORE NULLS ORDER BY `turn#` DESC LIMIT 1)[SAFE_OFFSET(0)] AS `email`,
+  ARRAY_AGG(`received_at` IGNORE NULLS ORDER BY `turn#` DESC LIMIT 1)[SAFE_OFFSET(0)] AS `received_at`,
+  ARRAY_AGG(`tags` IGNORE NULLS ORDER BY `turn#` DESC LIMIT 1)[SAFE_OFFSET(0)] AS `tags`
 FROM (
-  SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY coalesce(`timestamp`, received_at), received_at, id) AS turn
+  SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY coalesce(`timestamp`, received_at), received_at, id) AS `turn#`
   FROM `shop`.`identifies` AS t WHERE user_id IN (SELECT user_id AS id FROM people_parts WHERE user_id IS NOT NULL UNION ALL SELECT user_id AS id FROM more_people_parts WHERE user_id IS NOT NULL)
-) AS turns
-GROUP BY user_id) AS people;
+) AS `turns#`
+GROUP BY user_id) AS `people#`;
 
 -- a view of the ledger
 CREATE OR REPLACE VIEW loader.conservation AS

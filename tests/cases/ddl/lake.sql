@@ -148,16 +148,16 @@ SELECT id, "email", "received_at", "tags", now(), 'it''s a load'
 FROM (
 SELECT user_id AS id,
   arg_max("email",
-  turn) FILTER ("email" IS NOT NULL) AS "email",
+  "turn#") FILTER ("email" IS NOT NULL) AS "email",
   arg_max("received_at",
-  turn) FILTER ("received_at" IS NOT NULL) AS "received_at",
+  "turn#") FILTER ("received_at" IS NOT NULL) AS "received_at",
   arg_max("tags",
-  turn) FILTER ("tags" IS NOT NULL) AS "tags"
+  "turn#") FILTER ("tags" IS NOT NULL) AS "tags"
 FROM (
-  SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY coalesce("timestamp", received_at), received_at, id) AS turn
+  SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY coalesce("timestamp", received_at), received_at, id) AS "turn#"
   FROM "shop"."identifies" AS t WHERE user_id IN (SELECT user_id AS id FROM people_parts WHERE user_id IS NOT NULL UNION ALL SELECT user_id AS id FROM more_people_parts WHERE user_id IS NOT NULL)
-) AS turns
-GROUP BY user_id) AS people;
+) AS "turns#"
+GROUP BY user_id) AS "people#";
 
 -- a view of the ledger
 CREATE OR REPLACE VIEW loader.conservation AS

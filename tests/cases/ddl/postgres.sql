@@ -147,14 +147,14 @@ INSERT INTO "shop"."users" ("id", "email", "received_at", "tags", "loaded_at", "
 SELECT id, "email", "received_at", "tags", now(), 'it''s a load'
 FROM (
 SELECT user_id AS id,
-  (array_agg("email" ORDER BY turn DESC) FILTER (WHERE "email" IS NOT NULL))[1] AS "email",
-  (array_agg("received_at" ORDER BY turn DESC) FILTER (WHERE "received_at" IS NOT NULL))[1] AS "received_at",
-  (array_agg("tags" ORDER BY turn DESC) FILTER (WHERE "tags" IS NOT NULL))[1] AS "tags"
+  (array_agg("email" ORDER BY "turn#" DESC) FILTER (WHERE "email" IS NOT NULL))[1] AS "email",
+  (array_agg("received_at" ORDER BY "turn#" DESC) FILTER (WHERE "received_at" IS NOT NULL))[1] AS "received_at",
+  (array_agg("tags" ORDER BY "turn#" DESC) FILTER (WHERE "tags" IS NOT NULL))[1] AS "tags"
 FROM (
-  SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY coalesce("timestamp", received_at), received_at, id COLLATE "C") AS turn
+  SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY coalesce("timestamp", received_at), received_at, id COLLATE "C") AS "turn#"
   FROM "shop"."identifies" AS t WHERE user_id IN (SELECT user_id AS id FROM people_parts WHERE user_id IS NOT NULL UNION ALL SELECT user_id AS id FROM more_people_parts WHERE user_id IS NOT NULL)
-) AS turns
-GROUP BY user_id) AS people;
+) AS "turns#"
+GROUP BY user_id) AS "people#";
 
 -- a view of the ledger
 CREATE OR REPLACE VIEW loader.conservation AS

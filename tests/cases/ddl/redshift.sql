@@ -169,14 +169,14 @@ SELECT id, "email", "received_at", "tags", CAST(SYSDATE AS TIMESTAMPTZ), 'it''s 
 FROM (
 SELECT * FROM (
 SELECT user_id AS id,
-  last_value("email" IGNORE NULLS) OVER (PARTITION BY user_id ORDER BY turn ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS "email",
-  last_value("received_at" IGNORE NULLS) OVER (PARTITION BY user_id ORDER BY turn ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS "received_at",
-  JSON_PARSE(last_value(JSON_SERIALIZE_TO_VARBYTE("tags") IGNORE NULLS) OVER (PARTITION BY user_id ORDER BY turn ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)) AS "tags",
-  turn
+  last_value("email" IGNORE NULLS) OVER (PARTITION BY user_id ORDER BY "turn#" ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS "email",
+  last_value("received_at" IGNORE NULLS) OVER (PARTITION BY user_id ORDER BY "turn#" ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS "received_at",
+  JSON_PARSE(last_value(JSON_SERIALIZE_TO_VARBYTE("tags") IGNORE NULLS) OVER (PARTITION BY user_id ORDER BY "turn#" ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)) AS "tags",
+  "turn#"
 FROM (
-  SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY coalesce("timestamp", received_at), received_at, id) AS turn
+  SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY coalesce("timestamp", received_at), received_at, id) AS "turn#"
   FROM "shop"."identifies" AS t WHERE user_id IN (SELECT user_id AS id FROM people_parts WHERE user_id IS NOT NULL UNION ALL SELECT user_id AS id FROM more_people_parts WHERE user_id IS NOT NULL)
-) AS turns) AS valued WHERE turn = 1) AS people;
+) AS "turns#") AS valued WHERE "turn#" = 1) AS "people#";
 
 -- a view of the ledger
 CREATE OR REPLACE VIEW loader.conservation AS

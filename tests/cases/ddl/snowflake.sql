@@ -174,20 +174,20 @@ SELECT user_id AS id,
   MAX_BY("EMAIL",
   IFF("EMAIL" IS NULL,
   NULL,
-  turn)) AS "EMAIL",
+  "TURN#")) AS "EMAIL",
   MAX_BY("RECEIVED_AT",
   IFF("RECEIVED_AT" IS NULL,
   NULL,
-  turn)) AS "RECEIVED_AT",
+  "TURN#")) AS "RECEIVED_AT",
   MAX_BY("TAGS",
   IFF("TAGS" IS NULL,
   NULL,
-  turn)) AS "TAGS"
+  "TURN#")) AS "TAGS"
 FROM (
-  SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY coalesce("TIMESTAMP", received_at), received_at, id) AS turn
+  SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY coalesce("TIMESTAMP", received_at), received_at, id) AS "TURN#"
   FROM "SHOP"."IDENTIFIES" AS t WHERE user_id IN (SELECT user_id AS id FROM people_parts WHERE user_id IS NOT NULL UNION ALL SELECT user_id AS id FROM more_people_parts WHERE user_id IS NOT NULL)
-) AS turns
-GROUP BY user_id) AS people;
+) AS "TURNS#"
+GROUP BY user_id) AS "PEOPLE#";
 
 -- a view of the ledger
 CREATE OR REPLACE VIEW loader.conservation AS

@@ -58,11 +58,24 @@ def _check(statement: exp.Expr) -> None:
             raise invalid("Query without FROM clause cannot have a WHERE clause")
         if any(isinstance(each, exp.Filter) for each in select.find_all(exp.Filter)):
             raise invalid('Syntax error: Expected end of input but got keyword "FILTER"')
+    for column in statement.find_all(exp.Column):
+        _check_name(column)
     for alias in statement.find_all(exp.TableAlias):
         if alias.args.get("columns") and not isinstance(alias.parent, exp.CTE | exp.Unnest):
             raise invalid('Syntax error: Expected end of input but got "(": a subquery has no column aliases')
     if isinstance(statement, exp.Delete | exp.Update) and not statement.args.get("where"):
         raise invalid(f"{statement.key.upper()} must have a WHERE clause")
+
+
+def _check_name(column: exp.Column) -> None:
+    """Refuse what BigQuery takes for a whole row: a bare name that a table in reach has, too."""
+    select = column.find_ancestor(exp.Select, exp.Update, exp.Delete)
+    if column.args.get("table") or not isinstance(select, exp.Select) or isinstance(column.this, exp.Star):
+        return
+    sources = [select.args.get("from_"), *(select.args.get("joins") or [])]
+    names = {each.this.alias_or_name.lower() for each in sources if each is not None}
+    if column.name.lower() in names:
+        raise invalid(f"{column.name} is a row of the table of that name here, and no column")
 
 
 def translated(statement: exp.Expr) -> str:
