@@ -4,6 +4,7 @@ It has the custom attributes `plan` and `visits`. Addresses at blocked.example a
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from loader.rehearsal.fake import Call, Reply
@@ -38,6 +39,10 @@ class Fake:
     def answer(self, call: Call) -> Reply:
         if call.headers.get("authorization") != f"Bearer {TOKEN}":
             return _error(401, "unauthorized", "Access Token Invalid")
+        left = {"X-RateLimit-Limit": "1666", "X-RateLimit-Remaining": "1665", "X-RateLimit-Reset": "1487332520"}
+        return replace(self._answered(call), headers=left)
+
+    def _answered(self, call: Call) -> Reply:
         if "application/json" not in call.headers.get("accept", "") or "intercom-version" not in call.headers:
             return _error(406, "media_type_not_acceptable", "The Accept header should send application/json")
         match call.method, call.path.split("/")[1:]:

@@ -7,6 +7,7 @@ The fourth job is done at the second look, others at the first.
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from loader.rehearsal.fake import Call, Reply
@@ -42,6 +43,10 @@ class Fake:
         }
 
     def answer(self, call: Call) -> Reply:
+        left = {"RateLimit-Limit": "150", "RateLimit-Remaining": "149", "RateLimit-Reset": "42"}
+        return replace(self._answered(call), headers={"Content-Type": _TYPE, **left})
+
+    def _answered(self, call: Call) -> Reply:
         if call.headers.get("authorization") != f"Klaviyo-API-Key {API_KEY}":
             return _error(401, "not_authenticated", "Missing or invalid private key.", "/data/")
         if not re.fullmatch(r"\d{4}-\d\d-\d\d", call.headers.get("revision", "")):
