@@ -26,7 +26,7 @@ SETTINGS = """\
 {warehouse}
 
 [staging]
-url = "{staging}"
+{staging}
 
 [load]
 workers = {workers}
@@ -61,7 +61,8 @@ def loaded(kind: str, made: Corpus, work: Path, *, workers: int, runs: int) -> L
             rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             path = folder / "loader.toml"
-            given = {"warehouse": place.fresh(), "staging": folder / "staging", "events": made.events}
+            staging = place.staging() or f'url = "{folder / "staging"}"'
+            given = {"warehouse": place.fresh(), "staging": staging, "events": made.events}
             path.write_text(SETTINGS.format(workers=workers, **given), encoding="utf-8")
             words = [sys.executable, "-m", "loader", "--config", str(path), "load"]
             costs.append(command(words, folder))

@@ -157,13 +157,13 @@ class _Session:
     dialect = DIALECT
 
     def __init__(self, link: Link, names: Iterator[int]) -> None:
-        self._link, self._names, self._before = link, names, link.statements
+        self._link, self._names, self._before = link, names, link.cost
         self._json: dict[str, set[str]] = {}  # scratch relation → its json columns
 
     @property
     def cost(self) -> Cost:
-        """Return the statements so far."""
-        return Cost(self._link.statements - self._before)
+        """Return the statements so far, and the seconds that their answers took."""
+        return self._link.cost.minus(self._before)
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         """Run one statement; return its rows."""

@@ -4,6 +4,7 @@ It is in autocommit, and transactions are begun and ended by statement: what a d
 way of what Redshift refuses inside a transaction.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from typing import Any
 from loader.config.warehouses import Redshift
 from loader.core.binding import formatted
 from loader.core.faults import failure
+from loader.core.results import Cost
 from loader.core.warehouse import Row
 from loader.errors import ConfigError, WarehouseError
 from loader.warehouses.redshift.faults import PATTERNS
@@ -26,7 +28,7 @@ class Link:
 
     def __init__(self, connection: Any, errors: tuple[type[Exception], ...]) -> None:
         self._connection, self._errors = connection, errors
-        self.statements = 0
+        self.cost = Cost()
         self.broken = False
 
     def run(self, sql: str, values: Sequence[object] = (), *, what: str = "") -> list[Row]:
@@ -34,7 +36,13 @@ class Link:
 
         `what` names it in an error; else its first line does, so it must hold no secret.
         """
-        self.statements += 1
+        began = time.monotonic()
+        try:
+            return self._ran(sql, values, what)
+        finally:
+            self.cost = self.cost.plus(Cost(1, None, time.monotonic() - began))
+
+    def _ran(self, sql: str, values: Sequence[object], what: str) -> list[Row]:
         with self.translated(what or _said(sql)), _closing(self._connection.cursor()) as cursor:
             if values:
                 cursor.execute(formatted(sql), list(values))

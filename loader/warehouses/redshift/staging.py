@@ -38,11 +38,11 @@ class Staging:
     def deliver(self, link: Link, delivery: Delivery) -> list[Staged]:
         """Return the delivery's parts in staging tables, made anew unless this process has just made them."""
         with self._lock:
-            before = link.statements
+            before = link.cost
             staged = self._common(link, delivery) if delivery.of else self._whole(link, delivery)
             _lengthen(link, delivery, staged)
             return [
-                Staged(name, group.columns, Cost(link.statements - before) if not at else Cost())
+                Staged(name, group.columns, link.cost.minus(before) if not at else Cost())
                 for at, (name, group) in enumerate(staged)
             ]
 

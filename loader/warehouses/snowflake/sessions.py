@@ -6,6 +6,7 @@ first statement that is none, and again with the first after one.
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -69,19 +70,16 @@ class Statements:
 
     def __init__(self, connection: Connection) -> None:
         self._cursor = connection.cursor()
-        self._queries: list[str] = []
-
-    @property
-    def cost(self) -> Cost:
-        """How many statements there were. Bytes and seconds are in Snowflake's own QUERY_HISTORY, by the query tag."""
-        return Cost(len(self._queries))
+        self.cost = Cost()  # with the seconds that answers took; Snowflake's QUERY_HISTORY has bytes, by the query tag
 
     def run(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         """Run one statement; return its rows."""
+        began = time.monotonic()
         with translated(_summary(sql)):
             self._cursor.execute(sql, list(values) or None)
-            self._queries.append(str(self._cursor.sfqid))
-            return [tuple(map(_value, row)) for row in self._cursor.fetchall()]
+            found = [tuple(map(_value, row)) for row in self._cursor.fetchall()]
+        self.cost = self.cost.plus(Cost(1, None, time.monotonic() - began))
+        return found
 
     def close(self) -> None:
         """Let go of the cursor."""
