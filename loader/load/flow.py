@@ -79,7 +79,7 @@ def shredded_before(run: Run) -> Manifest:
     if manifest is None or not fits(
         known, manifest.tables, max_columns=run.edges.policy.max_columns, respells=run.edges.policy.respells
     ):
-        manifest = shredded(run, known)
+        manifest = shredded(run, known, manifest)
     return manifest
 
 

@@ -8,6 +8,7 @@ from loader.core.objects import load_bytes
 from loader.core.plan import PlannedLoad
 from loader.core.report import BadFile, Counts, Report, TableReport, columns_of
 from loader.core.results import Progress
+from loader.errors import LeaseError
 from loader.load.edges import Edges
 from loader.load.leasing import Lease
 
@@ -69,9 +70,19 @@ def stored_manifest(run: Run) -> Manifest | None:
     return None if data is None else msgspec.json.decode(data, type=Manifest)
 
 
-def store_manifest(run: Run, found: Manifest) -> None:
-    """Write the manifest: from here on the files need not be read again."""
-    run.edges.staging.write(_key(run), msgspec.json.encode(found))
+def store_manifest(run: Run, found: Manifest, *, before: Manifest | None = None) -> None:
+    """Write the manifest, in place of the one that was there before: from here on the files need not be read again.
+
+    Where there was none, it is made on that condition. LeaseError if another load has written another one meanwhile.
+    """
+    staging, data = run.edges.staging, msgspec.json.encode(found)
+    if before is not None:
+        staging.write(_key(run), data)
+    elif not staging.create(_key(run), data) and stored_manifest(run) != found:
+        raise LeaseError(
+            f"source {run.edges.source!r}: another load has taken over load {run.load.load_id}, and converted its "
+            "files otherwise; run again: the load continues"
+        )
 
 
 def _key(run: Run) -> str:

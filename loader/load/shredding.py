@@ -15,8 +15,11 @@ _INTERPRETER_BYTES = 112 << 20  # of a worker, beside its data
 _MIN_MEMORY_BYTES = 48 << 20
 
 
-def shredded(run: Run, known: Tables) -> Manifest:
-    """Shred the load's files and write the manifest, last. Shards that are done already are not done again."""
+def shredded(run: Run, known: Tables, before: Manifest | None = None) -> Manifest:
+    """Shred the load's files and write the manifest, last. Shards that are done already are not done again.
+
+    `before`: a manifest that is there, and that the tables do not take any more.
+    """
     edges = run.edges
     run.progress.step(
         f"{edges.source}: reading {len(run.load.arrivals)} files", total=run.load.stored_bytes, unit="bytes"
@@ -37,7 +40,7 @@ def shredded(run: Run, known: Tables) -> Manifest:
     for shard, report in zip(second, again, strict=True):
         reports[shard.index] = replaced(reports[shard.index], report, shard.only)
     found = manifest(reports, dict(settled.again), again)
-    store_manifest(run, found)
+    store_manifest(run, found, before=before)
     return found
 
 
