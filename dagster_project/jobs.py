@@ -68,7 +68,8 @@ class Prune(dg.Config):
 def jobs(config: Config) -> list[dg.JobDefinition]:
     """Return the jobs. Their pool is that of the warehouse, where it has one for all sources."""
     pool = "warehouse_duckdb" if config.warehouse.kind == "duckdb" else "on_demand"
-    return [_load_now(pool), _rebuild_table(pool), _retype_column(pool), _accept_damaged(pool), _prune(pool)]
+    lake = [_compact()] if config.warehouse.kind == "lake" else []
+    return [_load_now(pool), _rebuild_table(pool), _retype_column(pool), _accept_damaged(pool), _prune(pool), *lake]
 
 
 def range_of(start: str, stop: str) -> Window:
@@ -158,6 +159,18 @@ def _prune(pool: str) -> dg.JobDefinition:
     return _job(
         "prune", "Delete the parts of loads older than `keep_days`, and runs older than `keep_runs_days`.", delete_old
     )
+
+
+def _compact() -> dg.JobDefinition:
+    @dg.op(pool="compact")
+    def merge_files(context: dg.OpExecutionContext, loader: dg.ResourceParam[Loader]) -> None:
+        """Merge the small files of each day of each table."""
+        with retried(context):
+            found = loader.compact(Log(context.log))
+        before, after = sum(each.before for each in found), sum(each.after for each in found)
+        context.add_output_metadata({"tables": len(found), "files_before": before, "files_after": after})
+
+    return _job("compact", "Merge the small files of the lake, day by day. Rows stay the same.", merge_files)
 
 
 def _job(name: str, description: str, op: dg.OpDefinition) -> dg.JobDefinition:

@@ -20,6 +20,7 @@ from loader.errors import LoaderError
 
 if TYPE_CHECKING:
     from loader.core.sync_results import SyncPlan, SyncResult
+    from loader.core.warehouse import Compacted
     from loader.load.modelling import Modelled
     from loader.load.verifying import Counted, Repeated
 
@@ -100,6 +101,13 @@ class Loader:
 
         with failures():
             return accept_damaged(self.config, source, window)
+
+    def compact(self, progress: Progress) -> "list[Compacted]":
+        """Merge the small files of a lake. Raises Failure."""
+        from loader.load import compact
+
+        with failures():
+            return compact(self.config, progress)
 
     def expire(self, progress: Progress) -> None:
         """Delete the parts of old loads of all sources. Raises Failure."""

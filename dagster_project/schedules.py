@@ -1,4 +1,4 @@
-"""What happens by the clock: a catch-up after the sensor, checks of the warehouse, and pruning."""
+"""What happens by the clock: a catch-up after the sensor, checks of the warehouse, pruning, compaction of a lake."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -9,7 +9,7 @@ from dagster_project.partitions import key_of
 from loader.config import Config
 from loader.core.partitions import STEPS, truncated
 
-CATCH_UP, CHECK, PRUNE = "7 * * * *", "37 5 * * *", "17 4 * * *"
+CATCH_UP, CHECK, PRUNE, COMPACT = "7 * * * *", "37 5 * * *", "17 4 * * *", "47 3 * * *"
 BACK = {"hour": 24, "day": 3}  # partitions that the catch-up takes
 
 
@@ -25,8 +25,10 @@ def schedules(
         executor_def=dg.in_process_executor,
         description="Run the checks that ask the warehouse.",
     )
+    compacting = [job for job in jobs if job.name == "compact"]  # of a lake
     return [
         *_catch_ups(config, on),
+        *(dg.ScheduleDefinition(job=job, cron_schedule=COMPACT, default_status=on) for job in compacting),
         dg.ScheduleDefinition(job=checks, cron_schedule=CHECK, default_status=on),
         dg.ScheduleDefinition(
             job=prune,

@@ -11,7 +11,19 @@ from collections.abc import Sequence
 from contextlib import suppress
 from io import TextIOWrapper
 
-from loader.commands import bad_input, demo, generating, loading, mending, planning, setup, state, syncing, tools
+from loader.commands import (
+    bad_input,
+    compacting,
+    demo,
+    generating,
+    loading,
+    mending,
+    planning,
+    setup,
+    state,
+    syncing,
+    tools,
+)
 from loader.commands.arguments import Arguments, globals_of
 from loader.commands.output import complain, say
 from loader.commands.settings import secrets, settings
@@ -68,7 +80,7 @@ def parser() -> ArgumentParser:
     globals_of(whole)
     whole.set_defaults(run=lambda arguments: _no_command(whole, arguments))
     commands = whole.add_subparsers(title="commands", metavar="COMMAND")
-    for topic in (setup, generating, planning, loading, state, bad_input, mending, syncing, tools, demo):
+    for topic in (setup, generating, planning, loading, state, bad_input, mending, compacting, syncing, tools, demo):
         topic.add(commands)
     return whole
 

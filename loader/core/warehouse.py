@@ -92,3 +92,13 @@ class Warehouse(Protocol):
 
     def close(self) -> None:
         """Let go of the warehouse, so that others may open it. Twice is fine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """What became of the small files of a lake's table; as many as before, where a load was faster."""
+
+    table: str  # schema.table
+    before: int  # files
+    after: int
+    stored_bytes: int

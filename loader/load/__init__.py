@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from loader.load.bad_input import quarantine, quarantine_text, rejects
     from loader.load.catalog import list_tables, listed_tables, table_facts
     from loader.load.checkup import doctor
+    from loader.load.compacting import compact
     from loader.load.flow import load
     from loader.load.mending import abandon, replay_quarantine
     from loader.load.outstanding import waiting
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _HOMES = {
     **dict.fromkeys(("quarantine", "quarantine_text", "rejects"), "bad_input"),
     **dict.fromkeys(("list_tables", "listed_tables", "table_facts"), "catalog"),
+    "compact": "compacting",
     "doctor": "checkup",
     "load": "flow",
     **dict.fromkeys(("abandon", "replay_quarantine"), "mending"),
@@ -34,6 +36,7 @@ _HOMES = {
 __all__ = [
     "abandon",
     "accept_damaged",
+    "compact",
     "convert",
     "doctor",
     "list_tables",

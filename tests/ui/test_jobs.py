@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
-from flow import harness
+from flow import harness, lakes
 
 from dagster_project.history import delete_old_runs
 from dagster_project.jobs import range_of
@@ -33,7 +34,9 @@ def run(config: Config, name: str, instance: dg.DagsterInstance | None = None, *
     job = definitions(config).resolve_job_def(name)
     (op,) = [node.name for node in job.nodes]
     return job.execute_in_process(
-        run_config={"ops": {op: {"config": settings}}}, raise_on_error=False, instance=instance or remembering()
+        run_config={"ops": {op: {"config": settings}}} if settings else {},
+        raise_on_error=False,
+        instance=instance or remembering(),
     )
 
 
@@ -142,6 +145,18 @@ def test_schedules_ask_for_the_last_complete_hours(web: Config) -> None:
     assert request.tags["dagster/asset_partition_range_start"] == "2026-01-02-07:00"
     assert request.tags["dagster/asset_partition_range_end"] == "2026-01-03-06:00"
     assert {each.name for each in defs.schedules or ()} == {"catch_up", "check_warehouse_schedule", "prune_schedule"}
+
+
+def test_a_lake_is_compacted_by_a_job_and_by_the_clock(tmp_path: Path) -> None:
+    config = lakes.lake(tmp_path, source=START)
+    for number in range(2):
+        harness.put(config, f"{number}.jsonl", harness.lines(harness.track(userId=f"u{number}")))
+        harness.run(config)
+    told = output(run(config, "compact"))
+    assert told == {"tables": 2, "files_before": 4, "files_after": 2}
+    schedule = definitions(config).resolve_schedule_def("compact_schedule")
+    (request,) = schedule.evaluate_tick(dg.build_schedule_context()).run_requests or ()
+    assert (schedule.job_name, request.run_config) == ("compact", {})
 
 
 def test_everything_is_off_in_a_new_instance_unless_the_settings_say_on(web: Config) -> None:

@@ -24,8 +24,9 @@ from loader.core.report import Part
 from loader.core.schema import Column, Tables
 from loader.core.staging import Delivery, Staged, groups
 from loader.core.types import ColumnType
-from loader.core.warehouse import Session, Site
+from loader.core.warehouse import Compacted, Session, Site
 from loader.warehouses.lake.catalogue import Catalogues
+from loader.warehouses.lake.compacting import Compactor
 from loader.warehouses.lake.files import Files, listed, translated
 from loader.warehouses.lake.session import LakeSession
 
@@ -86,6 +87,10 @@ class Lake:
 
     def clear(self, load_id: str) -> None:
         """Do nothing: parts are read in place, so nothing is left behind."""
+
+    def compact(self) -> Iterator[Compacted]:
+        """Make one file of the small ones of each day; yield what became of each table that had some."""
+        yield from Compactor(self._connection, self._catalogues, DIALECT).run()
 
     def close(self) -> None:
         """Let go of the copies of files. Twice is fine."""

@@ -7,7 +7,7 @@ catalogues stay, so that who just listed them can read them.
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from uuid import uuid4
@@ -107,17 +107,42 @@ class Catalogues:
                 guard(newest)
                 found = self._with(newest, changes, views, reconcile)
                 if self.files.store.create(_key(found.version), msgspec.json.encode(found)):
-                    self._clean(newest, found)
+                    self._clean(newest, found, {file.key for change in changes for file in change.added})
                     return
                 time.sleep(random.uniform(0.01, 0.1))
         raise WarehouseBusyError(f"{self.files.store.url}: others commit all the time; run again", "transient")
+
+    def intend(self, keys: Sequence[str], seconds: float) -> None:
+        """Note files that are about to be written. Unless a commit makes them live, they are deleted after that time.
+
+        So whoever dies over them leaves nothing for good.
+        """
+        until = time.time() + seconds
+        with self._lock:
+            for _ in range(_TRIES):
+                newest, now = self.newest(), time.time()
+                kept = [(key, at) for key, at in newest.dropped if _stays(key, at, now) and key not in keys]
+                noted = [*kept, *((key, until) for key in keys)]
+                found = Catalogue(newest.version + 1, newest.tables, newest.views, noted)
+                if self.files.store.create(_key(found.version), msgspec.json.encode(found)):
+                    self._clean(newest, found, set(keys))
+                    return
+                time.sleep(random.uniform(0.01, 0.1))
+        raise WarehouseBusyError(f"{self.files.store.url}: others commit all the time; run again", "transient")
+
+    def check_intended(self, newest: Catalogue, name: str, keys: Sequence[str], margin: float) -> None:
+        """Raise WarehouseBusyError if files that were noted may be deleted by now, or within the margin (seconds)."""
+        sure = {key for key, at in newest.dropped if at > time.time() + margin}
+        if set(keys) - sure:
+            raise overtaken(name)
 
     def _with(
         self, newest: Catalogue, changes: Sequence[Change], views: Mapping[str, str], reconcile: Reconcile
     ) -> Catalogue:
         """Return the catalogue after `newest` with the changes; writes the lists of files that it names."""
         tables, now = dict(newest.tables), time.time()
-        dropped = [(key, at) for key, at in newest.dropped if _stays(key, at, now)]
+        live_now = {file.key for change in changes for file in change.added}
+        dropped = [(key, at) for key, at in newest.dropped if _stays(key, at, now) and key not in live_now]
         for change in changes:
             theirs = newest.tables.get(change.name)
             files = self.listed(theirs)
@@ -142,10 +167,10 @@ class Catalogues:
         self.files.store.write(key, msgspec.json.encode(sorted(live, key=lambda file: (file.day, file.key))))
         return key
 
-    def _clean(self, old: Catalogue, new: Catalogue) -> None:
+    def _clean(self, old: Catalogue, new: Catalogue, but: Collection[str]) -> None:
         """Delete what is live no more; what was left just now is left to the next commit too, should this one die."""
         now = time.time()
-        keys = [key for key, at in (*old.dropped, *new.dropped) if not _stays(key, at, now)]
+        keys = [key for key, at in (*old.dropped, *new.dropped) if not _stays(key, at, now) and key not in but]
         try:
             self.files.store.delete([*keys, *([_key(new.version - _KEPT)] if new.version > _KEPT else [])])
         except StorageError:
@@ -159,9 +184,10 @@ def _key(version: int) -> str:
 def _stays(key: str, at: float, now: float) -> bool:
     """Whether a file that is live no more is kept for those who read it: the ledger's are replaced all the time.
 
-    Those of events go at once: whoever reads a folder of them with `*` must not see a row twice.
+    Those of events go at once: whoever reads a folder of them with `*` must not see a row twice. A time that is to come
+    is that of a file that is being written.
     """
-    return key.startswith(("loader/", "_loader/")) and now - at <= _GRACE_SECONDS
+    return at > now or (key.startswith(("loader/", "_loader/")) and now - at <= _GRACE_SECONDS)
 
 
 def _columns(change: Change, theirs: Table | None) -> dict[str, str]:

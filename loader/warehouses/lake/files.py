@@ -46,13 +46,18 @@ class Files:
         with ThreadPoolExecutor(_REQUESTS) as pool:
             list(pool.map(self._put, files))
 
+    def forget(self, keys: Sequence[str]) -> None:
+        """Remove the copies of some objects. Twice is fine."""
+        for key in keys:
+            self._place(key).unlink(missing_ok=True)
+
     def close(self) -> None:
         """Remove the copies. Twice is fine."""
         self._scratch.cleanup()
 
     def _copy(self, key: str) -> str:
         # A key is written once, so a copy stays right as long as it is needed.
-        path = Path(self._scratch.name) / f"{sha256(key.encode()).hexdigest()[:32]}.parquet"
+        path = self._place(key)
         if not path.exists():
             file = find(self.store, key)
             if file is None:
@@ -62,6 +67,9 @@ class Files:
                 copy.writelines(self.store.read(file))
             temporary.replace(path)
         return str(path)
+
+    def _place(self, key: str) -> Path:
+        return Path(self._scratch.name) / f"{sha256(key.encode()).hexdigest()[:32]}.parquet"
 
     def _put(self, file: tuple[Path, str]) -> None:
         path, key = file

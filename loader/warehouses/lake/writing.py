@@ -11,7 +11,7 @@ from loader.core.warehouse import Row
 from loader.warehouses.lake.catalogue import Change, File, overtaken
 from loader.warehouses.lake.files import Files, rows_of, translated
 
-_SMALL_BYTES = 32 << 20
+SMALL_BYTES = 32 << 20
 _MOST_SMALL = 8  # files of one day of a table; with one more they become one
 _DAY = "CAST(CAST(received_at AT TIME ZONE 'UTC' AS DATE) AS VARCHAR)"
 
@@ -44,7 +44,7 @@ class Writer:
         sources: list[tuple[str, str, str]] = []
         removed: set[str] = set()
         for each in days:
-            small = [file.key for file in files if file.day == each and file.size < _SMALL_BYTES]
+            small = [file.key for file in files if file.day == each and file.size < SMALL_BYTES]
             chosen = f"{_DAY} = {literal(self._dialect, each)}" if each else "true"
             merged = small if len(small) >= _MOST_SMALL else []
             paths = self._files.paths(merged)
