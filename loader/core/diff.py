@@ -49,7 +49,7 @@ def current(dialect: Dialect, asked: Asked) -> str:
     values = ", ".join(f"{quoted(dialect, name)} AS c{place}" for place, name in enumerate(asked.columns))
     key, whole = _text(dialect, quoted(dialect, asked.key)), _joined(dialect, asked.columns)
     identity = _md5(dialect, _joined(dialect, asked.identity)) if asked.identity else "NULL"
-    hashed = _md5(dialect, f"{literal(dialect, asked.mapping)} || {whole}")
+    hashed = _md5(dialect, f"{whole} || {literal(dialect, asked.mapping)}")  # last: the rest is that of `size`
     return f"""
 CREATE TEMP TABLE {CURRENT} AS
 SELECT row_key, row_hash, ident_source, {_state(dialect, asked)} AS state, {", ".join(_values(asked))}
@@ -93,8 +93,9 @@ SELECT row_key, count(*) AS times FROM {CURRENT} WHERE row_key IS NOT NULL GROUP
 
 
 def work(dialect: Dialect, asked: Asked, *, refresh_before: str | None) -> str:
-    """Return the statement that finds what is to be sent. `?` is the sync.
+    """Return the statement that finds what is to be sent. `?` is the sync, twice.
 
+    Keys and hashes are compared first, and only the rows that are work are read whole: mostly they are few.
     `refresh_before`: the literal of a time; rows confirmed before it are sent again.
     """
     name = f"{literal(dialect, asked.run)} || '.' || coalesce(c.row_hash, '-') || '.' || coalesce(c.row_key, l.row_key)"
@@ -105,18 +106,33 @@ def work(dialect: Dialect, asked: Asked, *, refresh_before: str | None) -> str:
     values = "".join(f", c.{each}" for each in _values(asked))
     return f"""
 CREATE TEMP TABLE {WORK} AS
+WITH due AS (
+{_due(dialect, asked, refresh_before)}
+)
 SELECT coalesce(c.row_key, l.row_key) AS row_key,
   CASE WHEN c.row_key IS NULL THEN 'remove' WHEN l.row_hash IS NULL THEN 'add' ELSE 'change' END AS op,
   CASE WHEN l.state = 'retry' THEN 'retry' WHEN c.row_key IS NULL THEN 'left' WHEN l.row_hash IS NULL THEN 'new'
     WHEN l.row_hash <> c.row_hash THEN 'changed' ELSE 'again' END AS why,
   c.row_hash, c.ident_source, l.ident_source AS old_source, l.ident_hash, {version} AS version,
   coalesce(l.attempts, 0) AS attempts, l.idents, l.remote_id{values}
-FROM (
-  SELECT * FROM {CURRENT} WHERE state = '' AND row_key NOT IN (SELECT row_key FROM {TWICE})
-) AS c
-FULL JOIN (SELECT * FROM {LEDGER} WHERE sync = ?) AS l ON l.row_key = c.row_key
-WHERE (c.row_key IS NOT NULL AND ({_sent(dialect, asked, refresh_before)}))
-  OR (c.row_key IS NULL AND {_left(dialect, asked)})"""
+FROM (SELECT * FROM {CURRENT} WHERE state = '' AND row_key IN (SELECT row_key FROM due)) AS c
+FULL JOIN (
+  SELECT * FROM {LEDGER} WHERE sync = ? AND row_key IN (SELECT row_key FROM due)
+) AS l ON l.row_key = c.row_key"""
+
+
+def _due(dialect: Dialect, asked: Asked, refresh_before: str | None) -> str:
+    """Return the query for the keys that are work. `?` is the sync."""
+    return f"""
+  SELECT coalesce(c.row_key, l.row_key) AS row_key
+  FROM (
+    SELECT row_key, row_hash FROM {CURRENT} WHERE state = '' AND row_key NOT IN (SELECT row_key FROM {TWICE})
+  ) AS c
+  FULL JOIN (
+    SELECT row_key, row_hash, pending_hash, state, op, code, idents, sent_at FROM {LEDGER} WHERE sync = ?
+  ) AS l ON l.row_key = c.row_key
+  WHERE (c.row_key IS NOT NULL AND ({_sent(dialect, asked, refresh_before)}))
+    OR (c.row_key IS NULL AND {_left(dialect, asked)})"""
 
 
 def _sent(dialect: Dialect, asked: Asked, refresh_before: str | None) -> str:

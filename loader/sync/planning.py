@@ -66,7 +66,7 @@ def frozen(session: Session, edges: Edges, wanted: Wanted) -> Frozen:
         session.execute(f"DROP TABLE IF EXISTS {each}")
     session.execute(diff.current(dialect, asked))
     session.execute(diff.twice())
-    session.execute(diff.work(dialect, asked, refresh_before=_refresh(dialect, edges, now)), [edges.name])
+    session.execute(diff.work(dialect, asked, refresh_before=_refresh(dialect, edges, now)), [edges.name] * 2)
     session.execute(diff.plan(dialect, asked, table(run_id)), [edges.name])
     invalid = _invalid(session)
     counts, why = _counts(session, edges, run_id, invalid)
