@@ -2,10 +2,11 @@
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -22,9 +23,11 @@ from loader.delivery.pace import Pace
 from loader.delivery.sftp import Sftp
 from loader.errors import AccessError, ConfigError, StorageError
 from loader.load.edges import connected, warehouse
+from loader.load.retrying import retried
 from loader.storage import connect, prepare
 
 Tool = Destination[Record]
+T = TypeVar("T")
 
 
 class Door:
@@ -47,6 +50,15 @@ class Door:
             self._prepared = True  # the tables of the ledger are there from now on
         with self._warehouse[0].session() as inside:
             yield inside
+
+    def run(self, work: Callable[[Session], T]) -> T:
+        """Do work that is the same when it is done twice in a transaction; again, where the warehouse is busy."""
+
+        def once() -> T:
+            with self.session() as inside:
+                return work(inside)
+
+        return retried(once)
 
     def close(self) -> None:
         """Let others in. Twice is fine."""

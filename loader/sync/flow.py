@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from loader.config import Config
 from loader.core.destination import Ended
@@ -57,10 +58,9 @@ def sync(
         if approve is not None:
             results.append(_carried_out(edges, _approved(edges, approve), progress))
             return results
-        with edges.door.session() as inside:
-            progress.step(f"{name}: planning", total=None, unit="rows")
-            plan = frozen(inside, edges, Wanted(resync, retry))
-            line = ledger.run(inside, plan.run_id)
+        progress.step(f"{name}: planning", total=None, unit="rows")
+        plan = edges.door.run(lambda inside: frozen(inside, edges, Wanted(resync, retry)))
+        line = edges.door.run(lambda inside: ledger.run(inside, plan.run_id))
         assert line is not None, "the run was written just now"
         for note in plan.notes:
             progress.note(f"{name}: {note}")
@@ -76,27 +76,25 @@ def dry_run(config: Config, name: str, *, resync: bool, retry: str | None, full:
     """
     edges = open_edges(config, name)
     with leased(edges, progress):
-        with edges.door.session() as inside:
-            progress.step(f"{name}: planning", total=None, unit="rows")
-            plan: Frozen = frozen(inside, edges, Wanted(resync, retry))
+        progress.step(f"{name}: planning", total=None, unit="rows")
+        plan: Frozen = edges.door.run(lambda inside: frozen(inside, edges, Wanted(resync, retry)))
         return told(edges, plan, full=full, progress=progress)
 
 
 def _left(edges: Edges) -> list[Run]:
     """Return the runs that an earlier process left in the middle. A plan that is old, or of another mapping, ends."""
     found, now = list[Run](), datetime.now(UTC)
-    with edges.door.session() as inside:
-        for line in reversed(ledger.runs(inside, sync=edges.name, states=("sending",))):
-            if line.mapping == edges.mapping and now - line.planned_at < _MAX_AGE:
-                found.append(Run(line, True, time.monotonic()))
-                continue
-            _closed(inside, edges, line.run_id, "failed", "its process ended, and its plan is too old to go on with")
+    why = "its process ended, and its plan is too old to go on with"
+    for line in reversed(edges.door.run(lambda inside: ledger.runs(inside, sync=edges.name, states=("sending",)))):
+        if line.mapping == edges.mapping and now - line.planned_at < _MAX_AGE:
+            found.append(Run(line, True, time.monotonic()))
+        else:
+            edges.door.run(partial(_closed, edges=edges, run_id=line.run_id, state="failed", error=why))
     return found
 
 
 def _approved(edges: Edges, run_id: str) -> Run:
-    with edges.door.session() as inside:
-        line = ledger.run(inside, run_id)
+    line = edges.door.run(lambda inside: ledger.run(inside, run_id))
     if line is None or line.sync != edges.name or line.state not in ("planned", "needs_approval"):
         state = "is not there" if line is None or line.sync != edges.name else f"is {line.state}"
         raise ConfigError(f"{edges.name}: run {run_id!r} {state}; only the latest plan of a sync can be approved")
@@ -108,11 +106,9 @@ def _approved(edges: Edges, run_id: str) -> Run:
 def _carried_out(edges: Edges, run: Run, progress: Progress) -> SyncResult:
     """Send the plan of a run to its end, or as far as the tool takes it."""
     run_id, log = run.line.run_id, Log(edges, run.line.run_id)
-    with edges.door.session() as inside:
-        ledger.move(inside, run_id, "sending", started_at=datetime.now(UTC))
-        known = inside.execute(
-            "SELECT 1 FROM loader.sync_ledger WHERE sync = ? AND state <> 'held_out' LIMIT 1", [edges.name]
-        )
+    edges.door.run(lambda inside: ledger.move(inside, run_id, "sending", started_at=datetime.now(UTC)))
+    query = "SELECT 1 FROM loader.sync_ledger WHERE sync = ? AND state <> 'held_out' LIMIT 1"
+    known = edges.door.run(lambda inside: inside.execute(query, [edges.name]))
     if run.resumed:
         progress.note(f"{edges.name}: run {run_id} continues")
         resolve_unfinished(edges, log)
@@ -158,16 +154,14 @@ def _finish(edges: Edges, spoken: Exchange, run_id: str) -> None:
     finish = edges.tool.finish
     if finish is None:
         return
-    with edges.door.session() as inside:
-        stored = ledger.stored(inside, run_id)
+    stored = edges.door.run(lambda inside: ledger.stored(inside, run_id))
     ended = Ended(edges.name, run_id, stored)
     spoken.run(lambda account: finish(account, ended))
 
 
 def _settle_jobs(edges: Edges, progress: Progress) -> None:
     """Ask for the jobs that earlier runs left, and bring the ledger up to date with what they say."""
-    with edges.door.session() as inside:
-        waiting = ledger.open_jobs(inside, edges.name)
+    waiting = edges.door.run(lambda inside: ledger.open_jobs(inside, edges.name))
     if not waiting:
         return
     with exchange(edges.endpoint) as spoken:
@@ -179,16 +173,19 @@ def _settle_jobs(edges: Edges, progress: Progress) -> None:
 
 def _ended(edges: Edges, run_id: str, error: str | None, requests: int) -> None:
     """Write how a run ended, and bring the ledger up to date. Twice is the same as once."""
-    with edges.door.session() as inside:
+
+    def write(inside: Session) -> None:
         sums = ledger.sums(inside, run_id)
         undone = sums.get("retry", 0) + sums.get("unknown", 0)
         done = sums.get("confirmed", 0) + sums.get("removed", 0)
         state = "waiting" if sums.get("sent") else "partial" if undone or error else "success"
         if error and not done:
             state = "failed"
-        line = ledger.run(inside, run_id)
-        before = line.counts["requests"] if line else 0
         _closed(inside, edges, run_id, state, error, requests=before + requests, **_states(sums))
+
+    line = edges.door.run(lambda inside: ledger.run(inside, run_id))
+    before = line.counts["requests"] if line else 0
+    edges.door.run(write)
 
 
 def _states(sums: dict[str, int]) -> dict[str, int]:
@@ -207,5 +204,5 @@ def _closed(inside: Session, edges: Edges, run_id: str, state: str, error: str |
 
 
 def _result(edges: Edges, run: Run) -> SyncResult:
-    with edges.door.session() as inside:
-        return result(inside, run.line.run_id, resumed=run.resumed, seconds=time.monotonic() - run.began)
+    seconds = time.monotonic() - run.began
+    return edges.door.run(lambda inside: result(inside, run.line.run_id, resumed=run.resumed, seconds=seconds))

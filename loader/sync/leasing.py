@@ -37,8 +37,7 @@ def leased(edges: Edges, progress: Progress) -> Iterator[None]:
         stopped.set()
         keeper.join()
         try:
-            with edges.door.session() as inside:
-                leases.release(inside, name, token)
+            edges.door.run(lambda inside: leases.release(inside, name, token))
         finally:
             edges.door.close()
 

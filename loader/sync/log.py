@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from loader.core.audience import Accepted, Failed, Outcome, Rejected, Unknown
-from loader.core.warehouse import Row
+from loader.core.warehouse import Row, Session
 from loader.delivery.delivering import Working
 from loader.ledger import syncs as ledger
 from loader.sync.edges import Edges
@@ -96,12 +96,14 @@ class Log:
     def flush(self) -> None:
         """Write what is noted. What is written twice, because an answer was lost, counts once."""
         if self._entries or self._jobs:
-            with self._edges.door.session() as inside:
-                ledger.log(inside, self._entries)
-                for job in self._jobs:
-                    ledger.begin_job(inside, job)
+            self._edges.door.run(self._write)
             self._entries, self._jobs = [], []
         self._flushed_at = time.monotonic()
+
+    def _write(self, inside: Session) -> None:
+        ledger.log(inside, self._entries)
+        for job in self._jobs:
+            ledger.begin_job(inside, job)
 
 
 def spelled(idents: Mapping[str, Any]) -> tuple[str, str | None]:

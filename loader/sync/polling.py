@@ -26,8 +26,7 @@ def polled(edges: Edges, exchange: Exchange, progress: Progress, *, wait_seconds
     deadline, runs, told = time.monotonic() + wait_seconds, set[str](), False
     due: dict[str, float] = {}
     while True:
-        with edges.door.session() as inside:
-            jobs = ledger.open_jobs(inside, edges.name)
+        jobs = edges.door.run(lambda inside: ledger.open_jobs(inside, edges.name))
         runs |= {job[1] for job in jobs}
         if not jobs:
             return runs
@@ -47,8 +46,7 @@ def polled(edges: Edges, exchange: Exchange, progress: Progress, *, wait_seconds
 def _asked(edges: Edges, exchange: Exchange, job: Row) -> float:
     """Ask for one job; return the seconds after which to ask again, if it is not done."""
     name, run_id, remote_job, notes, mode, key, begun_at, _ = job
-    with edges.door.session() as inside:
-        entries = ledger.job_rows(inside, run_id, name)
+    entries = edges.door.run(lambda inside: ledger.job_rows(inside, run_id, name))
     members = tuple(
         Member(
             each["row_key"],
@@ -63,15 +61,14 @@ def _asked(edges: Edges, exchange: Exchange, job: Row) -> float:
     found = _result(edges, exchange, Job(remote_job, json.loads(notes)), batch, begun_at)
     if isinstance(found, Job):
         seconds = _pause(edges, found)
-        with edges.door.session() as inside:
-            ledger.wait_job(inside, name, found.id, found.notes, datetime.now(UTC) + timedelta(seconds=seconds))
+        again, at = found, datetime.now(UTC) + timedelta(seconds=seconds)
+        edges.door.run(lambda inside: ledger.wait_job(inside, name, again.id, again.notes, at))
         return seconds
     log, places = Log(edges, run_id), {each["row_key"]: place_of(each) for each in entries}
     for outcome in found:
         log.settled(places[outcome.key], outcome, job=name)
     log.flush()
-    with edges.door.session() as inside:
-        ledger.end_job(inside, name)
+    edges.door.run(lambda inside: ledger.end_job(inside, name))
     return 0.0
 
 

@@ -88,8 +88,8 @@ class _Reader:
         query = diff.chunk(self._plan.table, len(self._edges.columns), resumed=False)
         seq, size = 0, _CHUNK_ROWS if self._full else _SAMPLE_ROWS
         while True:
-            with self._edges.door.session() as inside:
-                rows = inside.execute(query, [phase, seq, size])
+            values = [phase, seq, size]
+            rows = self._edges.door.run(lambda inside, values=values: inside.execute(query, values))  # type: ignore[misc]
             yield from rows
             if not self._full or len(rows) < size:
                 return

@@ -48,8 +48,7 @@ class Sending:
     def phase(self, phase: int) -> None:
         """Send all rows of a phase. Raises DestinationError when the tool takes nothing; what was noted stays."""
         if phase == OTHERS:
-            with self._edges.door.session() as inside:
-                self._held_back = ledger.unremoved(inside, self._log.run_id)
+            self._held_back = self._edges.door.run(lambda inside: ledger.unremoved(inside, self._log.run_id))
         concurrency = self._edges.limits.concurrency
         flying: dict[Future[Delivered], Batch] = {}
         with ThreadPoolExecutor(concurrency) as pool, closing(self._batches(phase)) as batches:
@@ -117,8 +116,8 @@ class Sending:
         query = diff.chunk(table(self._log.run_id), len(self._edges.columns), resumed=self._resumed)
         seq, size, run = 0, _FIRST_ROWS, [self._log.run_id] if self._resumed else []
         while True:
-            with self._edges.door.session() as inside:
-                rows = inside.execute(query, [phase, seq, *run, size])
+            values = [phase, seq, *run, size]
+            rows = self._edges.door.run(lambda inside, values=values: inside.execute(query, values))  # type: ignore[misc]
             yield from rows
             if len(rows) < size:
                 return
@@ -160,8 +159,7 @@ class Sending:
 
 def resolve_unfinished(edges: Edges, log: Log) -> None:
     """Note the rows that were being sent when the process died: nobody knows whether they arrived."""
-    with edges.door.session() as inside:
-        found = ledger.unfinished(inside, log.run_id)
+    found = edges.door.run(lambda inside: ledger.unfinished(inside, log.run_id))
     for each in found:
         log.settled(place_of(each), Unknown(each["row_key"], "interrupted", "the process ended while it was sent"))
     log.flush()

@@ -8,8 +8,10 @@ from contract.project import Project, Quiet, project
 from standins import postgres
 
 from loader import sync
-from loader.config import parse
+from loader.config import Config, parse
 from loader.core.sync_results import SyncResult
+from loader.core.warehouse import Session
+from loader.sync.edges import open_edges
 
 
 def test_the_tool_follows_the_audience_on_postgres_too(tmp_path: Path, postgres_server: postgres.Server) -> None:
@@ -36,11 +38,27 @@ def test_the_tool_follows_the_audience_on_postgres_too(tmp_path: Path, postgres_
 
 
 def run(made: Project, server: postgres.Server, database: str) -> SyncResult:
-    text = made.text()
-    own = place.settings(server, database, server.user)
-    warehouse, rest = text.split("[destinations.tool]", 1)
-    del warehouse
-    name = own.split("env:", 1)[1].split('"', 1)[0]
-    whole = f'[warehouse]\n{own}\n[staging]\nurl = "{made.folder}"\n[destinations.tool]{rest}'
-    config = parse(whole, where="loader.toml", environment={name: server.password})
+    config = written(made, server, database)
     return sync.sync(config, "vip", resync=False, approve=None, retry=None, progress=Quiet())[-1]
+
+
+def written(made: Project, server: postgres.Server, database: str) -> Config:
+    own = place.settings(server, database, server.user)
+    name = own.split("env:", 1)[1].split('"', 1)[0]
+    _, rest = made.text().split("[destinations.tool]", 1)
+    whole = f'[warehouse]\n{own}\n[staging]\nurl = "{made.folder}"\n[destinations.tool]{rest}'
+    return parse(whole, where="loader.toml", environment={name: server.password})
+
+
+def test_work_whose_connection_breaks_is_done_again(tmp_path: Path, postgres_server: postgres.Server) -> None:
+    tries: list[str] = []
+
+    def work(inside: Session) -> object:
+        tries.append("SELECT pg_terminate_backend(pg_backend_pid())" if not tries else "SELECT 'done'")
+        return inside.execute(tries[-1])
+
+    with project("webhook", tmp_path, table="public.people") as made:
+        door = open_edges(written(made, postgres_server, place.fresh(postgres_server)), "vip").door
+        assert door.run(work) == [("done",)]
+        assert len(tries) == 2
+        door.close()
