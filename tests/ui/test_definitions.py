@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -116,6 +117,44 @@ def test_the_instance_of_one_machine_starts(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(DEPLOY.glob("*.yaml")), ids=lambda path: path.name)
 def test_deployment_files_are_yaml(path: Path) -> None:
     assert isinstance(load_yaml_from_path(str(path)), dict)
+
+
+def test_the_values_of_the_chart_make_the_instance_of_a_team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values: dict[str, Any] = load_yaml_from_path(str(DEPLOY / "values.yaml"))  # type: ignore[assignment]
+    more = values["additionalInstanceConfig"]
+    launcher = values["runLauncher"]["config"]["k8sRunLauncher"]
+    chart = {
+        "run_launcher": {"module": "dagster_k8s", "class": "K8sRunLauncher", "config": {}}
+    }  # as its template has it
+    (tmp_path / "dagster.yaml").write_text(json.dumps({**chart, **more}))
+    found, _ = dagster_instance_config(str(tmp_path))
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", "postgresql+psycopg2://u:p@127.0.0.1:9/d")
+    team: dict[str, Any] = load_yaml_from_path(str(INSTANCES / "team.yaml"))  # type: ignore[assignment]
+    assert {key: found[key] for key in more} == {key: team[key] for key in more}
+    said_by_the_chart = {"run_monitoring": "runMonitoring", "run_retries": "runRetries"}
+    twice = [key for key, name in said_by_the_chart.items() if key in more and values["dagsterDaemon"][name]["enabled"]]
+    assert twice == []
+    assert set(launcher) == {"runK8sConfig"}
+
+
+def test_the_pods_of_runs_are_what_kubernetes_knows() -> None:
+    k8s = pytest.importorskip("dagster_k8s.job", reason="pip install 'warehouse-loader[kubernetes]'")
+    values: dict[str, Any] = load_yaml_from_path(str(DEPLOY / "values.yaml"))  # type: ignore[assignment]
+    chosen = values["runLauncher"]["config"]["k8sRunLauncher"]["runK8sConfig"]
+    spelled = {
+        "containerConfig": "container_config",
+        "podSpecConfig": "pod_spec_config",
+    }  # as the chart's template does
+    config = k8s.UserDefinedDagsterK8sConfig.from_dict({spelled[key]: each for key, each in chosen.items()})
+    job = k8s.construct_dagster_k8s_job(
+        job_config=k8s.DagsterK8sJobConfig(job_image="loader:0.1.0", dagster_home="/srv/dagster"),
+        args=["dagster", "api", "execute_run"],
+        job_name="run",
+        user_defined_k8s_config=config,
+    )
+    pod = job.spec.template.spec
+    assert pod.termination_grace_period_seconds == 60
+    assert pod.containers[0].resources.limits == {"memory": "2Gi"}
 
 
 def test_the_image_copies_what_is_there_and_starts_the_right_module() -> None:
