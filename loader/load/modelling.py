@@ -19,6 +19,7 @@ from loader.load.edges import warehouse
 
 _OURS = "sql/models"
 _DUCKDB = "duckdb"
+_LAKE = "lake"  # DuckDB's SQL; it finds the tables of a statement by their quotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ def translated(sql: str, dialect: str) -> str:
         import sqlglot
     except ImportError:
         raise ConfigError(f"models on {dialect} need sqlglot; install it with: pip install sqlglot") from None
-    found: Sequence[str] = sqlglot.transpile(sql, read=_DUCKDB, write={"postgresql": "postgres"}.get(dialect, dialect))
+    write = {_LAKE: _DUCKDB}.get(dialect, dialect)
+    found: Sequence[str] = sqlglot.transpile(sql, read=_DUCKDB, write=write, identify=dialect == _LAKE)
     return found[0]
 
 

@@ -27,6 +27,12 @@ _STATEMENT = re.compile(
     r'(?P<name>"[^"]+"\."[^"]+"|loader\.\w+)?'
 )
 _WINDOW = re.compile(r"received_at BETWEEN TIMESTAMPTZ '(\d{4}-\d\d-\d\d)[^']*' AND TIMESTAMPTZ '(\d{4}-\d\d-\d\d)")
+_DAYS, _WHOLE, _BROKEN = ("DATE", "TIMESTAMP"), ("TINYINT", "SMALLINT", "INTEGER", "HUGEINT"), ("FLOAT", "DECIMAL")
+_NEAREST = {  # of the types of a lake, for what a query may have; text for all others
+    **dict.fromkeys(_DAYS, "TIMESTAMP WITH TIME ZONE"),
+    **dict.fromkeys(_WHOLE, "BIGINT"),
+    **dict.fromkeys(_BROKEN, "DOUBLE"),
+}
 LEASES = "loader.leases"
 
 Window = tuple[str, str]  # days, both included
@@ -200,7 +206,12 @@ class LakeSession:
         if (known and not known.gone) or (known is None and name in self._base.tables):
             return []
         touched = Touched(name, known.before if known else None, known.files if known else [], {}, changed=True)
-        self._run(_renamed(sql, self._place(touched)))
+        place = self._place(touched)
+        self._run(_renamed(sql, place))
+        for column, kind in self._spellings("added", name):  # of a query's result
+            if kind not in self._types:
+                ours = _NEAREST.get(kind.partition("(")[0], "VARCHAR")
+                self._run(f"ALTER TABLE {place} ALTER COLUMN {quoted(self.dialect, column)} TYPE {ours}")
         self._touched[name] = touched
         return self._described(touched)
 
@@ -244,12 +255,14 @@ class LakeSession:
         return ", ".join(f"{quoted(self.dialect, name)} {spelled}" for name, spelled in types.items())
 
     def _kinds(self, schema: str, table: str) -> dict[str, str]:
-        rows = self._run(
+        return {name: self._types[kind] for name, kind in self._spellings(schema, table)}
+
+    def _spellings(self, schema: str, table: str) -> list[Row]:
+        return self._run(
             "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database() "
             "AND schema_name = ? AND table_name = ? ORDER BY column_index",
             [schema, table],
         )
-        return {name: self._types[kind] for name, kind in rows}
 
 
 def _names(sql: str) -> Iterator[str]:
