@@ -31,6 +31,10 @@ class RefusedError(LoaderError):
         self.code = code
 
 
+class MissingError(DestinationError):
+    """The tool has nothing at the address: a setting is wrong, or what was there is gone."""
+
+
 class UnavailableError(LoaderError):
     """The tool did not do it after all attempts; `done` where it may have been done all the same."""
 
@@ -149,7 +153,8 @@ class Exchange:
                 raise _UnauthorisedError(
                     f"{destination.title} does not accept the credentials ({response.status}: {message})"
                 )
-        raise DestinationError(f"{destination.title} refuses ({response.status}, {code}): {message}")
+        kind = MissingError if response.status in (404, 410) else DestinationError
+        raise kind(f"{destination.title} refuses ({response.status}, {code}): {message}")
 
 
 class _UnauthorisedError(LoaderError):

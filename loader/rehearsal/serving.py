@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
@@ -23,6 +24,7 @@ class Fault:
     delay_seconds: float = 0.0
     drop_before: bool = False  # the connection breaks, and nothing was done
     drop_after: bool = False  # the connection breaks, and it was done
+    lie: bool = False  # the answer is as ever, and nothing was done
     before: Callable[[], object] | None = None  # called before the effect
     after: Callable[[], object] | None = None  # called after the effect, before the answer
 
@@ -116,10 +118,12 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.reply is not None:
             return fault.reply
         with around.lock:
+            before = deepcopy(vars(around.fake)) if fault.lie else {}
             try:
                 reply = around.fake.answer(call)
             except msgspec.DecodeError:
                 reply = Reply(400, {"message": "the body is not JSON"})
+            vars(around.fake).update(before)
         if fault.after:
             fault.after()
         return None if fault.drop_after else reply

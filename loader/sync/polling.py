@@ -9,7 +9,7 @@ from loader.core.audience import Batch, Failed, Halve, Job, Member, Mode, Op, Ou
 from loader.core.results import Progress
 from loader.core.warehouse import Row
 from loader.delivery.delivering import complete
-from loader.delivery.exchange import Exchange, RefusedError, UnavailableError
+from loader.delivery.exchange import Exchange, MissingError, RefusedError, UnavailableError
 from loader.errors import AnswerError
 from loader.ledger import syncs as ledger
 from loader.sync.edges import Edges
@@ -87,6 +87,8 @@ def _result(edges: Edges, exchange: Exchange, job: Job, batch: Batch, begun_at: 
         found = exchange.run(lambda account: poll(account, job, batch))
     except RefusedError as error:
         return _failed(batch, error.code, str(error))
+    except MissingError as error:  # else every later run would ask for it, and end there
+        return _failed(batch, "job_lost", str(error))
     except (UnavailableError, AnswerError) as error:
         return _failed(batch, "job_expired", str(error)) if expired else replace(job, check_after_seconds=_MOST_SECONDS)
     except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:

@@ -109,6 +109,23 @@ def test_a_tool_that_is_down_costs_nothing(made: Project) -> None:
     assert made.server.fake.held() == made.case.held(FIRST)
 
 
+@chosen
+def test_what_a_tool_only_says_it_has_is_healed_by_a_resync(made: Project) -> None:
+    """Nobody sees a lie: what a tool accepts counts as there, until a person, or `refresh_days`, has all sent again."""
+    made.audience(made.people(FIRST))
+    made.server.faults = [Fault(at, lie=True) for at in range(1, 40)]
+    told = made.sync()
+    assert dict(made.server.fake.held()) == {}, "nothing was done"
+    made.server.faults = []
+    again = made.sync()
+    assert again.confirmed == len(FIRST) - told.confirmed - told.rejected, (
+        "who is confirmed is not sent again by itself"
+    )
+    assert made.sync(resync=True, retry="rejected").state == "success"
+    assert made.server.fake.held() == made.case.held(FIRST)
+    assert made.states() == {"confirmed": len(FIRST)}
+
+
 @everywhere
 def test_bad_rows_are_told_with_a_reason_and_do_not_come_back_until_they_change(made: Project) -> None:
     bad = made.case.written["rejected"][0]

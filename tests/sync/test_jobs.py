@@ -81,3 +81,13 @@ def test_a_job_that_the_tool_has_forgotten_ends_and_its_rows_are_sent_again(made
     assert made.sync().failed == 2
     made.server.faults = []
     assert made.sync().confirmed == 2
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_job_that_is_not_there_any_more_ends_too(made: Project, status: int) -> None:
+    made.audience(made.people((1, 2)))
+    made.server.faults = [Fault(2, reply=Reply(status, {"message": "no such job"}))]
+    done = made.sync()
+    assert (done.failed, [each.code for each in done.reasons]) == (2, ["job_lost"])
+    made.server.faults = []
+    assert made.sync().confirmed == 2
