@@ -9,9 +9,10 @@ import socket
 import struct
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http.client import HTTPConnection, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
@@ -99,21 +100,25 @@ def _handler(behind: str, faults: Faults) -> type[BaseHTTPRequestHandler]:
                 return
             fault = faults.begin(f"{self.command} {self.path}")
             try:
-                _answered(self, behind, fault, faults.delay_seconds)
+                answer = _answered(self, behind, fault, faults.delay_seconds)
             finally:
                 faults.end()
+            answer()  # after it was counted: who has it may ask again before this thread goes on
 
     return Handler
 
 
-def _answered(handler: BaseHTTPRequestHandler, behind: str, fault: _Fault | None, delay_seconds: float) -> None:
+def _answered(
+    handler: BaseHTTPRequestHandler, behind: str, fault: _Fault | None, delay_seconds: float
+) -> Callable[[], None]:
+    """Carry out a request; return what is still to be done: the answer."""
     body = handler.rfile.read(int(handler.headers.get("content-length") or 0))
     time.sleep(delay_seconds)
     kind = fault.kind if fault else None
     if kind == "status" and fault is not None:
-        return _send(handler, fault.status, {"Content-Type": "application/xml"}, _SLOW_DOWN)
+        return partial(_send, handler, fault.status, {"Content-Type": "application/xml"}, _SLOW_DOWN)
     if kind == "reset":
-        return _reset(handler)
+        return partial(_reset, handler)
     connection = HTTPConnection(behind, timeout=60)
     try:
         connection.request(handler.command, handler.path, body, dict(handler.headers.items()))
@@ -122,9 +127,9 @@ def _answered(handler: BaseHTTPRequestHandler, behind: str, fault: _Fault | None
     finally:
         connection.close()
     if kind == "lost":
-        return _reset(handler)
-    _send(handler, found.status, _kept(found), content, length=_length(handler, found, content), part=kind)
-    return None
+        return partial(_reset, handler)
+    length = _length(handler, found, content)
+    return partial(_send, handler, found.status, _kept(found), content, length=length, part=kind)
 
 
 def _kept(found: HTTPResponse) -> dict[str, str]:
