@@ -155,7 +155,7 @@ class Builder:
         return self.known.tables.get(self._home(name), {}).get(name)
 
     def _type(self, name: str) -> ColumnType:
-        column, kinds = self._column(name), Kind(self.found[name].kinds)
+        column, kinds = self._column(name), self.found[name].kinds
         if name in OVERFLOW_COLUMNS:
             return ColumnType.JSON
         return widened(column, kinds).type if column else column_type(kinds) or ColumnType.STRING
@@ -227,7 +227,7 @@ class Builder:
             return
         old, column = self.found.get(name, Found()), self._column(name)
         new, widens = column is None, column is not None and column.type is ColumnType.INTEGER
-        kinds, rows, first, paths = Kind(old.kinds), 0, old.first, set[str]()
+        kinds, rows, first, paths = old.kinds, 0, old.first, set[str]()
         for keys, leaves in pieces:
             for leaf in leaves:
                 kinds |= cast.kinds(leaf, timestamps_matter=new and not kinds & Kind.STRING)
@@ -236,7 +236,7 @@ class Builder:
             if causes:
                 first = min(first, first_key(keys, causes))
                 paths |= {".".join(leaf.path) for leaf in causes}
-        self.found[name] = old.joined(Found(int(kinds), rows, first, tuple(sorted(paths)[:_MAX_SPELLINGS])))
+        self.found[name] = old.joined(Found(kinds, rows, first, tuple(sorted(paths)[:_MAX_SPELLINGS])))
 
     def _cast(self, name: str, wanted: ColumnType) -> pa.ChunkedArray:
         arrow = cast.ARROW[wanted]

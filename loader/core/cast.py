@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from loader.core import timestamps
 from loader.core.leaves import Leaf
-from loader.core.types import MAX_EXACT, MAX_LONG, MIN_LONG, ColumnType, Kind
+from loader.core.types import MAX_EXACT, MAX_LONG, MIN_LONG, ColumnType, Kind, Kinds
 
 ARROW = {
     ColumnType.BOOLEAN: pa.bool_(),
@@ -35,7 +35,7 @@ _SHORTEST, _LONGEST = 1e-4, 1e10
 _CONTROL = re.compile(r"\\u00[0-9a-f]{2}")
 
 
-def kinds(leaf: Leaf, *, timestamps_matter: bool) -> Kind:
+def kinds(leaf: Leaf, *, timestamps_matter: bool) -> Kinds:
     """Return the kinds of a leaf's values. Strings are read as timestamps only where that matters."""
     if leaf.array.null_count == len(leaf.array):
         return Kind.NONE

@@ -45,8 +45,12 @@ class Store(Protocol):
         Raises ObjectChangedError, possibly after some chunks, when the object is gone or has another version.
         """
 
-    def write(self, key: str, data: bytes | bytearray | memoryview) -> None:
-        """Put the object there at once and whole, replacing any. Twice is the same as once."""
+    def write(self, key: str, data: bytes | bytearray | memoryview, *, lasting: bool = True) -> None:
+        """Put the object there at once and whole, replacing any. Twice is the same as once.
+
+        Lasting, it is there even if the power fails after the call; otherwise it may be gone or shorter then, which
+        its reader must notice. That is cheaper in a folder, and no different in a bucket.
+        """
 
     def create(self, key: str, data: bytes | bytearray | memoryview) -> bool:
         """Put the object there at once and whole, unless one exists; return whether this call did.

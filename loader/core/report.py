@@ -6,7 +6,7 @@ Reports are joined by union, sum, minimum and maximum, so that the order of shar
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 
-from loader.core.types import Kind
+from loader.core.types import Kinds
 
 # Columns of a part that are not columns of its table; an identifier never holds a `#`.
 ROW, HASH, TEXT, JSON = "#row", "#hash", "#text", "#json"
@@ -19,7 +19,7 @@ BOTH = "timestamp+text"  # a part's column of a new timestamp column: with `<nam
 class Found:
     """What one column of a table held, over all its rows before deduplication."""
 
-    kinds: int = 0  # a set of `Kind`
+    kinds: Kinds = 0
     rows: int = 0  # with a value
     first: int = 2**63 - 1  # smallest key of a row with a value: the evidence of a new column
     spelled: tuple[str, ...] = ()  # paths as sent, sorted
@@ -101,6 +101,15 @@ def total(reports: Iterable[Report]) -> Counts:
     return result
 
 
+def intact(tables: Mapping[str, TableReport], notes: Iterable[str], sizes: Mapping[str, int]) -> bool:
+    """Return whether all parts are in staging as they were written, `sizes` being what is there, by key.
+
+    `notes`: the keys of parts with rejects and quarantined lines. A power failure may take parts, or cut them short.
+    """
+    parts = (part for each in tables.values() for part in each.parts)
+    return all(sizes.get(part.key) == part.size for part in parts) and all(sizes.get(key) for key in notes)
+
+
 def columns_of(reports: Iterable[Report]) -> dict[str, TableReport]:
     """Return what each table's columns held over all reports, and all its parts, in the order of their keys."""
     tables: dict[str, TableReport] = {}
@@ -113,8 +122,3 @@ def columns_of(reports: Iterable[Report]) -> dict[str, TableReport]:
             parts = sorted((*old.parts, *found.parts), key=lambda part: part.key)
             tables[name] = TableReport(found.call, columns, tuple(parts))
     return tables
-
-
-def kinds(found: Found) -> Kind:
-    """Return the set of kinds as such."""
-    return Kind(found.kinds)

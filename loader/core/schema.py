@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from loader.core.report import Found, TableReport
 from loader.core.spec import CALLS, CONTEXT_OVERFLOW, CONTEXT_PREFIX, OVERFLOW, PROFILES, TRACKS, system_columns
-from loader.core.types import ColumnType, Kind, column_type
+from loader.core.types import ColumnType, Kind, Kinds, column_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ Change = CreateTable | AddColumn | WidenColumn
 OVERFLOW_COLUMNS = (OVERFLOW, CONTEXT_OVERFLOW)
 
 
-def widened(column: Column, kinds: Kind) -> Column:
+def widened(column: Column, kinds: Kinds) -> Column:
     """Return an existing column after it met values of `kinds`."""
     if column.type is not ColumnType.INTEGER:
         return column
@@ -108,11 +108,11 @@ def _followers(known: Tables, tables: Mapping[str, Columns]) -> dict[str, dict[s
 
 
 def _grown(columns: Columns, found: Mapping[str, Found], max_columns: int) -> dict[str, Column]:
-    grown = {name: widened(columns[name], Kind(each.kinds)) for name, each in found.items() if name in columns}
+    grown = {name: widened(columns[name], each.kinds) for name, each in found.items() if name in columns}
     new = sorted((name for name in found if name not in columns), key=lambda name: (-found[name].rows, name))
     room = max_columns - sum(name not in OVERFLOW_COLUMNS for name in columns)
     for name in new[: max(room, 0)]:
-        kinds = Kind(found[name].kinds)
+        kinds = found[name].kinds
         if kind := column_type(kinds):
             grown[name] = Column(kind, big=kind is ColumnType.INTEGER and bool(kinds & Kind.BIG))
     return grown

@@ -5,6 +5,8 @@ Source: the Segment warehouse schema (segment.com/docs/connections/storage/wareh
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
 
 from loader.core.names import identifier, shortened
 from loader.core.types import ColumnType
@@ -76,15 +78,22 @@ def context_column(keys: tuple[str, ...]) -> str:
     return shortened(f"{CONTEXT_PREFIX}_{name.removeprefix(CONTEXT_PREFIX)}" if name == CONTEXT_OVERFLOW else name)
 
 
-def system_columns(call: Call) -> dict[str, ColumnType]:
+def system_columns(call: Call) -> Mapping[str, ColumnType]:
     """Return the columns that every table of the call has, in order; load columns last."""
+    return _system_columns(tuple(call.texts))
+
+
+@cache  # it is asked for with every column of every part
+def _system_columns(texts: tuple[str, ...]) -> Mapping[str, ColumnType]:
     text, time = ColumnType.STRING, ColumnType.TIMESTAMP
-    return {
-        "id": text,
-        **dict.fromkeys(TIMES, time),
-        "anonymous_id": text,
-        "user_id": text,
-        **dict.fromkeys(call.texts, text),
-        "loaded_at": time,
-        "load_id": text,
-    }
+    return MappingProxyType(
+        {
+            "id": text,
+            **dict.fromkeys(TIMES, time),
+            "anonymous_id": text,
+            "user_id": text,
+            **dict.fromkeys(texts, text),
+            "loaded_at": time,
+            "load_id": text,
+        }
+    )

@@ -5,14 +5,14 @@ commutative, associative and idempotent, so a type never depends on the order in
 files or workers came. `column_type` turns the whole set into a type once, at the end.
 """
 
-from enum import Enum, IntFlag
+from enum import Enum
 
 MAX_EXACT = 2**53  # every integer up to here is exact in binary64
 MIN_LONG, MAX_LONG = -(2**63), 2**63 - 1
 
 
-class Kind(IntFlag):
-    """A set of kinds of values; a single flag is one kind."""
+class Kind:
+    """The kinds of values, as bits: a set of them is an integer. An enumeration would cost a third of the shredder."""
 
     NONE = 0  # nulls only
     BOOLEAN = 1
@@ -36,11 +36,12 @@ class ColumnType(Enum):
     JSON = "json"  # valid JSON text
 
 
+Kinds = int  # a set of kinds
 _INTEGERS = Kind.INTEGER | Kind.BIG
 _NUMBERS = Kind.INTEGER | Kind.DOUBLE
 
 
-def column_type(kinds: Kind) -> ColumnType | None:
+def column_type(kinds: Kinds) -> ColumnType | None:
     """Return the narrowest type that loses nothing of any value of `kinds`; None for nulls only.
 
     Integers that binary64 would round, mixed with fractions, become strings: digits are never lost.

@@ -6,7 +6,7 @@ import msgspec
 
 from loader.core.objects import load_bytes
 from loader.core.plan import PlannedLoad
-from loader.core.report import BadFile, Counts, Report, TableReport, columns_of
+from loader.core.report import BadFile, Counts, Report, TableReport, columns_of, intact
 from loader.core.results import Progress
 from loader.errors import LeaseError
 from loader.load.edges import Edges
@@ -65,9 +65,18 @@ def manifest(reports: list[Report], voided: dict[int, frozenset[str]], again: li
 
 
 def stored_manifest(run: Run) -> Manifest | None:
-    """Return the load's manifest, or None if its files are not all shredded."""
+    """Return the load's manifest, or None if its files are not all shredded, or are to be shredded again."""
     data = load_bytes(run.edges.staging, _key(run))
-    return None if data is None else msgspec.json.decode(data, type=Manifest)
+    if data is None:
+        return None
+    found = msgspec.json.decode(data, type=Manifest)
+    sizes = {file.key: file.size for file in run.edges.staging.list(run.prefix)}
+    if intact(found.tables, [*(key for key, _ in found.rejects), *found.quarantine], sizes):
+        return found
+    run.progress.note(
+        f"{run.edges.source}: load {run.load.load_id}: some of its parts are gone; it reads its files again"
+    )
+    return None
 
 
 def store_manifest(run: Run, found: Manifest, *, before: Manifest | None = None) -> None:

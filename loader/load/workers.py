@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from loader.config import Access
 from loader.core.objects import File, Store, load_bytes
-from loader.core.report import Report, total
+from loader.core.report import Report, intact, total
 from loader.core.results import Progress
 from loader.core.scanning import COMPILED
 from loader.core.shred import Shard, shred
@@ -78,7 +78,7 @@ def reports(edges: Edges, jobs: Sequence[Job], progress: Progress) -> list[Repor
 
     WorkerError if a worker died (killed, or out of memory): the finished shards stay, the next run goes on.
     """
-    found = {each.report_key: _stored(edges.staging, each.report_key) for each in jobs}
+    found = {each.report_key: _stored(edges.staging, each) for each in jobs}
     missing = [each for each in jobs if found[each.report_key] is None]
     address = edges.config.load.dask if edges.config.load.engine == "dask" else None
     if missing and address is not None:
@@ -97,7 +97,7 @@ def run(each: Job, *, tell: Callable[[Told], None]) -> Report:
     staging = connect(each.staging_url, access=each.staging_access, base=Path("/"))
 
     def write(key: str, data: pa.Buffer) -> None:
-        staging.write(key, memoryview(data))
+        staging.write(key, memoryview(data), lasting=False)
 
     files = [one.file for one in each.shard.inputs]
     with reading_ahead(events, files, max_bytes=each.shard.memory_bytes // _AHEAD) as ahead:
@@ -108,7 +108,7 @@ def run(each: Job, *, tell: Callable[[Told], None]) -> Report:
                 tell((len(chunk), 0))
 
         report = shred(each.shard, read, write)
-    staging.write(each.report_key, msgspec.json.encode(report))
+    staging.write(each.report_key, msgspec.json.encode(report), lasting=False)
     tell((0, total([report]).events))
     return report
 
@@ -177,6 +177,11 @@ def _advance(progress: Progress, told: Told) -> None:
     progress.advance(stored_bytes, events=events)
 
 
-def _stored(staging: Store, key: str) -> Report | None:
-    data = load_bytes(staging, key)
-    return None if data is None else msgspec.json.decode(data, type=Report)
+def _stored(staging: Store, each: Job) -> Report | None:
+    """Return the report that an earlier run wrote, if it and its parts are still whole."""
+    data = load_bytes(staging, each.report_key)
+    if not data:
+        return None
+    report = msgspec.json.decode(data, type=Report)
+    sizes = {file.key: file.size for file in staging.list(each.shard.prefix)}
+    return report if intact(report.tables, (*report.rejects, *report.quarantine), sizes) else None

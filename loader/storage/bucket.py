@@ -106,7 +106,7 @@ class Bucket:
         for start in range(0, file.size, CHUNK_BYTES):
             yield self._chunk(file, (start, min(start + CHUNK_BYTES, file.size)))
 
-    def write(self, key: str, data: _Bytes) -> None:
+    def write(self, key: str, data: _Bytes, *, lasting: bool = True) -> None:  # noqa: ARG002 - it always lasts
         """Put the object; above CHUNK_BYTES as a multipart upload."""
         path, octets = self._path(key), _octets(data)
         put = partial(obstore.put, self._client, path, octets, chunk_size=CHUNK_BYTES, max_concurrency=_UPLOADS)

@@ -70,9 +70,9 @@ class Folder:
                 yield chunk
             _same(path, descriptor, file)
 
-    def write(self, key: str, data: _Bytes) -> None:
-        """Write a temporary file, sync it and rename it over the key."""
-        self._place(key, data, _replace)
+    def write(self, key: str, data: _Bytes, *, lasting: bool = True) -> None:
+        """Write a temporary file, sync it if it is to last, and rename it over the key."""
+        self._place(key, data, _replace, lasting=lasting)
 
     def create(self, key: str, data: _Bytes) -> bool:
         """Write a temporary file, sync it and link it to the key, which fails where the key exists."""
@@ -93,19 +93,21 @@ class Folder:
             with suppress(OSError):  # not empty, or already gone
                 (self.root / folder).rmdir()
 
-    def _place(self, key: str, data: _Bytes, publish: _Publish) -> bool:
+    def _place(self, key: str, data: _Bytes, publish: _Publish, *, lasting: bool = True) -> bool:
         path = self.path(key)
         with translated(path):
             temporary, descriptor = _temporary(path.parent)
             try:
                 with open(descriptor, "wb") as file:
                     file.write(data)
-                    file.flush()
-                    os.fsync(descriptor)
+                    if lasting:
+                        file.flush()
+                        os.fsync(descriptor)
                 placed = publish(temporary, path)
             finally:
                 temporary.unlink(missing_ok=True)
-            _sync(path.parent)
+            if lasting:
+                _sync(path.parent)
         return placed
 
 

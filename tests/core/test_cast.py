@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from loader.core.cast import ARROW, cast, json_text, kinds, same_json, text
 from loader.core.leaves import Leaf
-from loader.core.types import ColumnType, Kind
+from loader.core.types import ColumnType, Kind, Kinds
 
 LOST = None  # null in the column, and a reject
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -186,7 +186,7 @@ def test_integers_become_doubles_only_where_exact(values: list[int]) -> None:
         *("a timestamp and a word", "an array", "digits", "nulls only"),
     ],
 )
-def test_the_kinds_of_values(sent: Leaf, expected: Kind) -> None:
+def test_the_kinds_of_values(sent: Leaf, expected: Kinds) -> None:
     assert kinds(sent, timestamps_matter=True) == expected
 
 

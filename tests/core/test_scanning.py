@@ -22,7 +22,7 @@ from loader.core.report import Report, columns_of, total
 from loader.core.routes import Routes
 from loader.core.routing import Router
 from loader.core.shred import Input, Shard, shred
-from loader.core.types import Kind, column_type
+from loader.core.types import column_type
 
 pytestmark = pytest.mark.skipif(not scanning.COMPILED, reason="the scanner was not compiled")
 Parts = dict[str, list[dict[str, Any]]]
@@ -53,7 +53,7 @@ def without_nulls(row: dict[str, Any]) -> dict[str, Any]:
 
 def types(report: Report) -> dict[str, dict[str, Any]]:
     return {
-        name: {column: (column_type(Kind(found.kinds)), found.rows) for column, found in table.columns.items()}
+        name: {column: (column_type(found.kinds), found.rows) for column, found in table.columns.items()}
         for name, table in columns_of([report]).items()
     }
 

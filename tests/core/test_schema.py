@@ -13,7 +13,7 @@ from loader.core.schema import (
     widened,
     with_profiles,
 )
-from loader.core.types import ColumnType, Kind
+from loader.core.types import ColumnType, Kind, Kinds
 
 TRACK = "id received_at sent_at original_timestamp timestamp anonymous_id user_id event event_text loaded_at load_id"
 BOOLEAN, INTEGER, DOUBLE, STRING, JSON = (
@@ -26,8 +26,8 @@ BOOLEAN, INTEGER, DOUBLE, STRING, JSON = (
 BIG = Column(ColumnType.INTEGER, big=True)
 
 
-def found(kinds: Kind, rows: int = 1) -> Found:
-    return Found(int(kinds), rows)
+def found(kinds: Kinds, rows: int = 1) -> Found:
+    return Found(kinds, rows)
 
 
 def grown(columns: dict[str, Found], *, room: int) -> list[str]:
@@ -57,7 +57,7 @@ def grown(columns: dict[str, Found], *, room: int) -> list[str]:
     ],
 )
 def test_a_column_that_exists_keeps_its_type_but_for_integers_that_meet_doubles(
-    column: Column, kinds: Kind, expected: Column
+    column: Column, kinds: Kinds, expected: Column
 ) -> None:
     assert widened(column, kinds) == expected
 

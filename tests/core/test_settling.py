@@ -8,7 +8,7 @@ import pytest
 from loader.core.report import BOTH, EITHER, MIXED, Found, Part, Report, TableReport
 from loader.core.schema import Column, Tables
 from loader.core.settling import replaced, settle
-from loader.core.types import ColumnType, Kind
+from loader.core.types import ColumnType, Kind, Kinds
 
 ORDER = "order_completed"
 
@@ -23,8 +23,8 @@ def report(columns: Mapping[str, Found], *parts: Part) -> Report:
     return Report({ORDER: TableReport("track", columns, parts), "tracks": TableReport("track", shared, parts)}, {})
 
 
-def one_column(kinds: Kind, spelled: str) -> Report:
-    return report({"total": Found(int(kinds), rows=1)}, part(f"{int(kinds)}/{spelled}", {"total": spelled}))
+def one_column(kinds: Kinds, spelled: str) -> Report:
+    return report({"total": Found(kinds, rows=1)}, part(f"{kinds}/{spelled}", {"total": spelled}))
 
 
 def written_again(
@@ -42,25 +42,25 @@ def exists(column: Column) -> Tables:
 THREE = (
     report(
         {
-            "total": Found(int(Kind.INTEGER), rows=5, first=10, spelled=("properties.total",)),
-            "context_page_url": Found(int(Kind.STRING), rows=5, first=10),
-            "context_os": Found(int(Kind.INTEGER), rows=1, first=11),
+            "total": Found(Kind.INTEGER, rows=5, first=10, spelled=("properties.total",)),
+            "context_page_url": Found(Kind.STRING, rows=5, first=10),
+            "context_os": Found(Kind.INTEGER, rows=1, first=11),
         },
         part("a", {"total": "integer", "context_page_url": "string", "context_os": "integer"}),
     ),
     report(
         {
-            "total": Found(int(Kind.DOUBLE), rows=2, first=20, spelled=("properties.Total",)),
-            "context_device_id": Found(int(Kind.STRING), rows=2, first=20),
-            "context_os": Found(int(Kind.STRING), rows=1, first=21),
+            "total": Found(Kind.DOUBLE, rows=2, first=20, spelled=("properties.Total",)),
+            "context_device_id": Found(Kind.STRING, rows=2, first=20),
+            "context_os": Found(Kind.STRING, rows=1, first=21),
         },
         part("b", {"total": "double", "context_device_id": "string", "context_os": "string"}),
     ),
     report(
         {
-            "total": Found(int(Kind.JSON), rows=1, first=30),
-            "coupon": Found(int(Kind.STRING), rows=9, first=30),
-            "rare": Found(int(Kind.STRING), rows=1, first=31),
+            "total": Found(Kind.JSON, rows=1, first=30),
+            "coupon": Found(Kind.STRING, rows=9, first=30),
+            "rare": Found(Kind.STRING, rows=1, first=31),
         },
         part("c", {"total": MIXED, "coupon": "string", "rare": "string"}),
     ),
@@ -118,7 +118,7 @@ class TestWhatIsWrittenAgain:
             pytest.param((Kind.STRING | Kind.BOOLEAN, EITHER), (Kind.JSON, "json"), False, id="either, among arrays"),
         ],
     )
-    def test_a_new_column(self, spelled: tuple[Kind, str], other: tuple[Kind, str], again: bool) -> None:
+    def test_a_new_column(self, spelled: tuple[Kinds, str], other: tuple[Kinds, str], again: bool) -> None:
         assert written_again([one_column(*spelled), one_column(*other)]) == ({0: {ORDER}} if again else {})
 
     def test_a_double_of_an_integer_column_that_meets_big_integers_elsewhere(self) -> None:
@@ -131,23 +131,23 @@ class TestWhatIsWrittenAgain:
 
     def test_a_column_that_found_no_room(self) -> None:
         reports = [
-            report({"common": Found(int(Kind.STRING), rows=9)}, part("a", {"common": "string"})),
-            report({"rare": Found(int(Kind.STRING), rows=1)}, part("b", {"rare": "string"})),
+            report({"common": Found(Kind.STRING, rows=9)}, part("a", {"common": "string"})),
+            report({"rare": Found(Kind.STRING, rows=1)}, part("b", {"rare": "string"})),
         ]
         assert written_again(reports, max_columns=12) == {1: {ORDER}}  # 11 of them are system columns
 
     def test_a_column_that_one_shard_put_into_the_overflow_and_the_table_takes(self) -> None:
         reports = [
-            report({"common": Found(int(Kind.STRING), rows=9)}, part("a", {"common": "string"})),
+            report({"common": Found(Kind.STRING, rows=9)}, part("a", {"common": "string"})),
             report(
-                {"common": Found(int(Kind.STRING), rows=1), "rare": Found(int(Kind.STRING), rows=2)},
+                {"common": Found(Kind.STRING, rows=1), "rare": Found(Kind.STRING, rows=2)},
                 part("b", {"rare": "string", "extra": "json"}, overflow=("common",)),
             ),
         ]
         assert written_again(reports, max_columns=12) == {1: {ORDER}}
 
     def test_not_what_is_in_the_overflow_rightly(self) -> None:
-        columns = {"common": Found(int(Kind.STRING), rows=9), "rare": Found(int(Kind.STRING), rows=1)}
+        columns = {"common": Found(Kind.STRING, rows=9), "rare": Found(Kind.STRING, rows=1)}
         reports = [report(columns, part("a", {"common": "string", "extra": "json"}, overflow=("rare",)))]
         assert written_again(reports, max_columns=12) == {}
 

@@ -4,10 +4,11 @@ from itertools import permutations, product
 
 import pytest
 
-from loader.core.types import ColumnType, Kind, column_type
+from loader.core.types import ColumnType, Kind, Kinds, column_type
 
-SETS = [Kind(bits) for bits in range(256)]
-ALL = Kind(255)
+SETS = list(range(256))
+ALL = 255
+SINGLE = [1 << bit for bit in range(8)]
 # What each type holds without loss; of types that hold a set, the first in this order is the narrowest.
 HOLDS = {
     ColumnType.BOOLEAN: Kind.BOOLEAN,
@@ -45,7 +46,7 @@ HOLDS = {
     ],
     ids=str,
 )
-def test_a_set_of_kinds_has_its_type(kinds: Kind, expected: ColumnType | None) -> None:
+def test_a_set_of_kinds_has_its_type(kinds: Kinds, expected: ColumnType | None) -> None:
     assert column_type(kinds) is expected
 
 
@@ -56,7 +57,7 @@ def test_the_type_is_the_narrowest_that_holds_every_kind() -> None:
 
 
 def test_kinds_may_come_in_any_order_and_twice() -> None:
-    for kinds in product(Kind, repeat=3):  # all 512
+    for kinds in product(SINGLE, repeat=3):  # all 512
         assert len({column_type(a | b | c | a) for a, b, c in permutations(kinds)}) == 1, kinds
 
 
@@ -65,11 +66,11 @@ def test_the_type_of_a_union_holds_what_either_set_had() -> None:
     for one, other in product(range(256), repeat=2):
         both = types[one | other]
         held = HOLDS[both] if both else Kind.NONE
-        assert not Kind(one | other) & ~held
+        assert not (one | other) & ~held
 
 
 def test_more_kinds_never_make_a_narrower_type() -> None:
     breadth: dict[ColumnType | None, int] = {None: 0, **{kind: int(held).bit_count() for kind, held in HOLDS.items()}}
     sizes = [breadth[column_type(kinds)] for kinds in SETS]
-    for one, two, three in product(range(256), range(256), map(int, Kind)):
+    for one, two, three in product(range(256), range(256), SINGLE):
         assert sizes[one] <= sizes[one | two | three]

@@ -167,6 +167,28 @@ def test_killed_at_a_boundary(boundary: str, undisturbed: Undisturbed, tmp_path:
     assert_as_undisturbed(config, undisturbed)
 
 
+@pytest.mark.parametrize(
+    ("boundary", "harm"),
+    [
+        ("the first report is there", "gone"),
+        ("the first report is there", "cut short"),
+        ("the manifest is there", "empty"),
+        ("the manifest is there", "cut short"),
+    ],
+)
+def test_parts_that_a_power_failure_took_are_made_again(
+    boundary: str, harm: str, undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    config = made(tmp_path, undisturbed.events)
+    assert killed_when(config, BOUNDARIES[boundary](config))
+    for part in (config.base / "staging").rglob("*.parquet"):
+        if harm == "gone":
+            part.unlink()
+        else:
+            os.truncate(part, part.stat().st_size // 2 if harm == "cut short" else 0)
+    assert_as_undisturbed(config, undisturbed)
+
+
 def workers(process: subprocess.Popen[str]) -> Iterator[psutil.Process]:
     """Yield the processes that the fork server has started."""
     for child in psutil.Process(process.pid).children():
