@@ -12,7 +12,7 @@ from measure import Cost
 from runs import ROOT, command
 
 sys.path.insert(0, str(ROOT / "tests"))
-from standins import gcs  # the tests are no package of the benchmark
+from standins.gcs import serve  # the tests are no package of the benchmark
 
 from loader.config import Access, load_config
 from loader.core.synthetic import Shape, files
@@ -40,7 +40,7 @@ def main() -> int:
     work = ROOT / "build" / "bench" / "objects"
     rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    with gcs.serve(BUCKET) as cloud:
+    with serve(BUCKET) as cloud:
         for number in range(KEYS):
             cloud.put(BUCKET, f"many/2026/{number:06}.jsonl.gz", b"x")
         for key, content in files(SHAPE):
