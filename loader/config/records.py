@@ -100,7 +100,7 @@ class Sync(Record, frozen=True):
     dbt: str | None = None  # the name of a model
     manifest: str = "target/manifest.json"  # of dbt
     prehashed: tuple[str, ...] = ()  # fields whose columns hold SHA-256 already
-    first_sync: Literal["send_all", "baseline_only"] = "send_all"
+    first_sync: Literal["send_all", "baseline_only", "adopt"] = "send_all"
     guard: Guard = Guard()
     refresh_days: Annotated[int, Meta(ge=0, le=3650)] = 0  # 0: what has not changed is not sent again
     suppress: str | None = None  # a file of SQL whose first column is keys: never sent

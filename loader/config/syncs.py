@@ -93,6 +93,8 @@ def _check_sync(sync: Sync, place: Place, endpoints: Mapping[str, Endpoint]) -> 
         checked(there, sync.fields, sync.prehashed)
     except MappingError as error:
         raise place.error("fields", str(error)) from error
+    if sync.first_sync == "adopt" and there.adopt is None:
+        raise place.error("first_sync", f"{there.title} cannot be read, so nobody in it can be adopted; use send_all")
     if sync.first_sync == "baseline_only" and sync.mode == "update":
         raise place.error("first_sync", "baseline_only means nothing with mode update; remove it")
 

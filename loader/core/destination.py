@@ -106,6 +106,8 @@ class Destination(Generic[S]):
     headers: Callable[[Account[S]], Mapping[str, str]] = _no_headers  # of every request
     login: Callable[[S, int], Steps[Mapping[str, str]]] | None = None  # settings, seconds since 1970 → session
     poll: Callable[[Account[S], Job, Batch], Steps[Result]] | None = None  # Job again: not done yet
+    # Whom the tool has already, just as they would be sent: key → its id. Only reads, and what is as harmless.
+    adopt: Callable[[Account[S], Batch], Steps[Mapping[str, str]]] | None = None
     finish: Callable[[Account[S], Ended], Steps[None]] | None = None  # after the last batch; twice is as once
     classify: Callable[[Response], Verdict] = by_status
     explain: Callable[[Response], tuple[str, str]] = explained  # an error → code, message

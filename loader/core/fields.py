@@ -4,7 +4,7 @@ A vendor's own rules (dots in addresses, area codes, titles in names) belong in 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -120,6 +120,15 @@ def moment(value: Any) -> datetime:
         return _utc(datetime.fromisoformat(str(value).strip()))
     except ValueError:
         raise ValueError("is no time") from None
+
+
+def alike(sent: Mapping[str, Any], there: Mapping[str, Any]) -> bool:
+    """Return whether a tool has what would be sent, as texts; null, absent and empty are the same."""
+    return all(_as_text(value) == _as_text(there.get(name)) for name, value in sent.items())
+
+
+def _as_text(value: Any) -> str:
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _utc(value: datetime) -> datetime:

@@ -6,7 +6,8 @@ budget; and where everybody stands alone and is refused, it is no row that is wr
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -77,6 +78,20 @@ def delivered(exchange: Exchange, destination: Destination[Any], batch: Batch, b
     with budget.lock:
         budget.accepted += sum(isinstance(each, Accepted) for each in outcomes)
     return outcomes, []
+
+
+def adopted(exchange: Exchange, destination: Destination[Any], batch: Batch, budget: Budget) -> Delivered:
+    """Deliver only whom the tool has not already; where it cannot be read now, all. Raises DestinationError."""
+    adopt = destination.adopt
+    known: Mapping[str, str] = {}
+    with suppress(
+        RefusedError, UnavailableError, AnswerError, KeyError, TypeError, IndexError, AttributeError, ValueError
+    ):
+        known = exchange.run(lambda account: adopt(account, batch)) if adopt else {}
+    rest = tuple(member for member in batch.members if member.key not in known)
+    outcomes: list[Outcome] = [Accepted(each.key, known[each.key]) for each in batch.members if each.key in known]
+    more, working = delivered(exchange, destination, replace(batch, members=rest), budget) if rest else ([], [])
+    return outcomes + more, working
 
 
 def complete(batch: Batch, found: Sequence[Outcome]) -> list[Outcome]:

@@ -11,9 +11,10 @@ from typing import Any, Literal
 
 from loader.core.audience import Accepted, Batch, Failed, Member, Mode, Op, Outcome, Refused, Rejected, Result, accepted
 from loader.core.destination import Account, Destination, Limits, Rate, Resend, Steps
-from loader.core.fields import Field, email, text
+from loader.core.fields import Field, alike, email, text
 from loader.core.http import Request, address
 from loader.core.settings import Record, Secret
+from loader.core.tabular import text_cell
 
 
 class Settings(Record, frozen=True):
@@ -32,67 +33,64 @@ def encode(settings: Settings, member: Member) -> Mapping[str, Any] | Refused:
     if who is None:
         return Refused("no_identifier", f"map a column to {settings.id_property}, the property that names a record")
     flag = {settings.flag: "false" if member.op is Op.REMOVE else "true"} if settings.flag else {}
-    values = {name: _written(value) for name, value in member.fields.items()} | flag
+    values = {name: text_cell(value) for name, value in member.fields.items()} | flag
     named = {"idProperty": settings.id_property, "id": str(who)}
     return {**named, "properties": values, "objectWriteTraceId": member.version}
-
-
-def _written(value: Any) -> Any:
-    return "" if value is None else str(value).lower() if isinstance(value, bool) else value
 
 
 def push(account: Account[Settings], batch: Batch) -> Steps[Result]:
     settings = account.settings
     if batch.removes and (batch.mode is Mode.MIRROR or not settings.flag or settings.list_id):
-        yield from _left(settings, batch)
+        ids = [member.remote_id for member in batch.members if member.remote_id]
+        if ids and batch.mode is Mode.MIRROR:
+            url = address(settings.host, "crm", "v3", "objects", settings.object, "batch", "archive")
+            yield Request("POST", url, json={"inputs": [{"id": each} for each in ids]})
+        elif ids and settings.list_id:
+            yield _membership(settings, ids, "recordIdsToRemove")
         return accepted(batch)
     verb = "update" if batch.mode is Mode.UPDATE or batch.removes else "upsert"
-    rows = [member.raw for member in batch.members]
     url = address(settings.host, "crm", "v3", "objects", settings.object, "batch", verb)
-    answer = (yield Request("POST", url, json={"inputs": rows})).json
-    outcomes = _outcomes(batch, answer or {}, absent_is_fine=batch.removes)
+    answer = (yield Request("POST", url, json={"inputs": [member.raw for member in batch.members]})).json
+    outcomes = _outcomes(batch, answer or {})
     joined = [each.remote_id for each in outcomes if isinstance(each, Accepted) and each.remote_id]
     if settings.list_id and joined:
         yield _membership(settings, joined, "recordIdsToAdd")
     return outcomes
 
 
-def _outcomes(batch: Batch, answer: Mapping[str, Any], *, absent_is_fine: bool) -> list[Outcome]:
+def _outcomes(batch: Batch, answer: Mapping[str, Any]) -> list[Outcome]:
     ids = {str(each["objectWriteTraceId"]): str(each["id"]) for each in answer.get("results", [])}
     errors = {
         str(trace): (str(each["category"]), str(each.get("subCategory", "refused by HubSpot")))
         for each in answer.get("errors", [])
         for trace in each["context"]["objectWriteTraceId"]
     }
-    outcomes: list[Outcome] = []
-    for member in batch.members:
-        code, message = errors.get(member.version, ("", ""))
-        if member.version in ids or (code == "OBJECT_NOT_FOUND" and absent_is_fine):
-            outcomes.append(Accepted(member.key, ids.get(member.version)))
-        elif code:
-            outcomes.append(Rejected(member.key, code, message))
-        else:
-            outcomes.append(Failed(member.key, "no_answer", "the answer does not name the row"))
-    return outcomes
+    return [_outcome(member, ids, *errors.get(member.version, ("", ""))) for member in batch.members]
 
 
-def _left(settings: Settings, batch: Batch) -> Steps[None]:
-    ids = [member.remote_id for member in batch.members if member.remote_id]
-    if ids and batch.mode is Mode.MIRROR:
-        url = address(settings.host, "crm", "v3", "objects", settings.object, "batch", "archive")
-        yield Request("POST", url, json={"inputs": [{"id": each} for each in ids]})
-    elif ids and settings.list_id:
-        yield _membership(settings, ids, "recordIdsToRemove")
+def _outcome(member: Member, ids: Mapping[str, str], code: str, message: str) -> Outcome:
+    if member.version in ids or (code == "OBJECT_NOT_FOUND" and member.op is Op.REMOVE):
+        return Accepted(member.key, ids.get(member.version))
+    return Rejected(member.key, code, message) if code else Failed(member.key, "no_answer", "the row is not named")
+
+
+def adopt(account: Account[Settings], batch: Batch) -> Steps[Mapping[str, str]]:
+    own, wanted = account.settings, {str(member.payload["id"]).lower(): member for member in batch.members}
+    names = sorted({name for member in batch.members for name in member.payload["properties"]} | {own.id_property})
+    body = {"idProperty": own.id_property, "properties": names, "inputs": [{"id": each} for each in wanted]}
+    url = address(own.host, "crm", "v3", "objects", own.object, "batch", "read")
+    found = (yield Request("POST", url, json=body, harmless=True)).json["results"]
+    pairs = [(wanted.get(str(each["properties"][own.id_property]).lower()), each) for each in found]
+    equal = [(m.key, each["id"]) for m, each in pairs if m and alike(m.payload["properties"], each["properties"])]
+    same = {key: str(found_id) for key, found_id in equal}
+    if own.list_id and same:
+        yield _membership(own, [*same.values()], "recordIdsToAdd")  # whoever is on it stays on it
+    return same
 
 
 def _membership(settings: Settings, ids: list[str], change: str) -> Request:
-    body = {"recordIdsToAdd": [], "recordIdsToRemove": [], change: ids}
     url = address(settings.host, "crm", "v3", "lists", str(settings.list_id), "memberships", "add-and-remove")
-    return Request("PUT", url, json=body)
-
-
-def headers(account: Account[Settings]) -> dict[str, str]:
-    return {"Authorization": f"Bearer {account.settings.token.reveal()}"}
+    return Request("PUT", url, json={"recordIdsToAdd": [], "recordIdsToRemove": [], change: ids})
 
 
 def check(account: Account[Settings]) -> Steps[str]:
@@ -115,6 +113,7 @@ DESTINATION = Destination(
     resend=Resend.SAFE,  # upsert and update by a unique property
     encode=encode,
     push=push,
-    headers=headers,
+    adopt=adopt,
+    headers=lambda account: {"Authorization": f"Bearer {account.settings.token.reveal()}"},
     check=check,
 )

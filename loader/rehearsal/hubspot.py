@@ -34,6 +34,8 @@ class Fake:
         match call.method, call.path.split("/")[3:]:
             case "GET", ["properties", "contacts"]:
                 return Reply(200, {"results": [{"name": "external_id", "hasUniqueValue": True}]})
+            case "POST", ["objects", "contacts", "batch", "read"]:
+                return self._read(call.json)
             case "POST", ["objects", "contacts", "batch", verb]:
                 return self._batch(verb, call.json["inputs"])
             case "PUT", ["lists", listed, "memberships", "add-and-remove"] if listed == LIST:
@@ -41,6 +43,18 @@ class Fake:
                 self.members -= {str(each) for each in call.json["recordIdsToRemove"]}
                 return Reply(200, {"recordsIdsAdded": call.json["recordIdsToAdd"]})
         return _error(404, "OBJECT_NOT_FOUND", "resource not found")
+
+    def _read(self, asked: dict[str, Any]) -> Reply:
+        """Tell the properties that are asked for, empty ones as null; those of nobody else."""
+        if len(asked["inputs"]) > MAX_INPUTS:
+            return _error(400, "VALIDATION_ERROR", f"Batch size limit is {MAX_INPUTS}")
+        wanted = {str(each["id"]).lower() for each in asked["inputs"]}
+        known = {key: record for key, record in self.records.items() if record.get(asked["idProperty"]) in wanted}
+        told = [
+            {"id": key, "properties": {name: record.get(name) or None for name in asked["properties"]}}
+            for key, record in known.items()
+        ]
+        return Reply(200 if len(told) == len(wanted) else 207, {"status": "COMPLETE", "results": told})
 
     def _batch(self, verb: str, inputs: list[dict[str, Any]]) -> Reply:
         names = [str(each["id"]).lower() for each in inputs]

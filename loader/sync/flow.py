@@ -115,8 +115,8 @@ def _carried_out(edges: Edges, run: Run, progress: Progress) -> SyncResult:
     error = None
     with exchange(edges.endpoint) as spoken:
         try:
-            baseline = edges.sync.first_sync == "baseline_only" and not known
-            _sent(edges, run, log, spoken, progress, baseline=baseline)
+            first = "send_all" if known else edges.sync.first_sync
+            _sent(edges, run, log, spoken, progress, first=first)
         except DestinationError as problem:
             error = str(problem)
         requests = spoken.requests
@@ -124,13 +124,13 @@ def _carried_out(edges: Edges, run: Run, progress: Progress) -> SyncResult:
     return _result(edges, run)
 
 
-def _sent(edges: Edges, run: Run, log: Log, spoken: Exchange, progress: Progress, *, baseline: bool) -> None:
+def _sent(edges: Edges, run: Run, log: Log, spoken: Exchange, progress: Progress, *, first: str) -> None:
     """Send what is planned, and wait for the tool's jobs. Raises DestinationError where the tool takes nothing."""
     counts = run.line.counts
     rows = counts["adds"] + counts["changes"] + counts["removes"] + counts["replaces"]
     progress.step(f"{edges.name}: sending to {edges.sync.destination}", total=rows, unit="rows")
-    sending = Sending(edges, log, spoken, progress, resumed=run.resumed, rows=rows)
-    if baseline:
+    sending = Sending(edges, log, spoken, progress, resumed=run.resumed, rows=rows, adopts=first == "adopt")
+    if first == "baseline_only":
         sending.baseline()
     elif rows:
         with _stopping(log):

@@ -14,7 +14,7 @@ from loader.core.audience import Accepted, Batch, Failed, Member, Op, Refused, R
 from loader.core.destination import Resend
 from loader.core.results import Progress
 from loader.core.warehouse import Row
-from loader.delivery.delivering import Budget, Delivered, delivered
+from loader.delivery.delivering import Budget, Delivered, adopted, delivered
 from loader.delivery.exchange import Exchange
 from loader.errors import DestinationError
 from loader.ledger import syncs as ledger
@@ -35,10 +35,10 @@ class Sending:
     """One run of one plan."""
 
     def __init__(
-        self, edges: Edges, log: Log, exchange: Exchange, progress: Progress, *, resumed: bool, rows: int
+        self, edges: Edges, log: Log, exchange: Exchange, progress: Progress, *, resumed: bool, rows: int, adopts: bool
     ) -> None:
         self._edges, self._log, self._exchange, self._progress = edges, log, exchange, progress
-        self._resumed = resumed
+        self._resumed, self._adopts = resumed, adopts
         self._encoder = Encoder(edges)
         self._budget = Budget(_HALVINGS + rows // _HALVINGS_PER_ROWS)
         self._places: dict[str, Place] = {}  # of the rows on their way
@@ -51,10 +51,11 @@ class Sending:
             self._held_back = self._edges.door.run(lambda inside: ledger.unremoved(inside, self._log.run_id))
         concurrency = self._edges.limits.concurrency
         flying: dict[Future[Delivered], Batch] = {}
+        deliver = adopted if self._adopts and phase == OTHERS else delivered
         with ThreadPoolExecutor(concurrency) as pool, closing(self._batches(phase)) as batches:
             try:
                 for batch in batches:
-                    flying[pool.submit(delivered, self._exchange, self._edges.tool, batch, self._budget)] = batch
+                    flying[pool.submit(deliver, self._exchange, self._edges.tool, batch, self._budget)] = batch
                     while len(flying) >= concurrency:
                         self._landed(flying)
                 while flying:

@@ -111,3 +111,46 @@ def test_marketing_cloud_calls_nobody_confirmed_where_results_are_missing(tmp_pa
         assert {each.code for each in tool.send([*tool.members([1]), bad]) if isinstance(each, Failed)} == {
             "results_incomplete"
         }
+
+
+def test_hubspot_is_read_and_whom_it_has_just_so_is_adopted(tmp_path: Path) -> None:
+    with project("hubspot", tmp_path) as made:
+        made.audience(made.people((1, 2, 3)))
+        made.sync()
+        for table in ("sync_ledger", "sync_rows", "sync_runs"):  # as if another product had sent them
+            made.change(f"DELETE FROM loader.{table}")
+        made.settings["first_sync"] = "adopt"
+        first = len(made.server.seen)
+        assert made.sync().confirmed == 3
+        assert [each.path for each in made.server.seen[first:]] == [
+            *("/crm/v3/objects/contacts/batch/read", "/crm/v3/lists/7/memberships/add-and-remove")
+        ]
+        assert made.sync().requests == 0
+        made.audience(made.people((1,)))
+        assert made.sync().removed == 2, "whom it adopted it removes, under the id that was read"
+        assert made.server.fake.held() == made.case.held((1,))
+
+
+def test_who_is_not_there_just_so_is_sent_though_others_are_adopted(tmp_path: Path) -> None:
+    with project("hubspot", tmp_path, first_sync="adopt") as made:
+        made.audience(made.people((1, 2)))
+        assert made.sync().confirmed == 2, "nobody is there yet"
+        for table in ("sync_ledger", "sync_rows", "sync_runs"):
+            made.change(f"DELETE FROM loader.{table}")
+        made.audience([*made.people((1,)), *made.people((2,), first=None), *made.people((3,))])
+        made.server.fake.records["1001"]["lifecyclestage"] = "lead"  # type: ignore[attr-defined]  # another's property
+        assert made.sync().confirmed == 3
+        held = made.server.fake.held()
+        assert held["person2@example.com"] == {
+            **made.case.held((2,), "held_changed")["person2@example.com"],
+            "lifecyclestage": "lead",
+        }
+        assert {name: held[name] for name in made.case.held((1, 3))} == made.case.held((1, 3))
+
+
+def test_a_tool_that_cannot_be_read_now_is_sent_all(tmp_path: Path) -> None:
+    with project("hubspot", tmp_path, first_sync="adopt") as made:
+        made.audience(made.people((1, 2)))
+        made.server.faults = [Fault(1, reply=Reply(200, body=b"<html>welcome</html>"))]
+        assert made.sync().confirmed == 2
+        assert made.server.fake.held() == made.case.held((1, 2))

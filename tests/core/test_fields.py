@@ -59,3 +59,18 @@ def test_what_is_no_such_thing_is_refused_without_being_told(normal: Callable[[A
     with pytest.raises((ValueError, TypeError)) as refused:
         normal(value)
     assert str(value) == "nan" or "@" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("sent", "there", "expected"),
+    [
+        ({"a": "1", "b": True}, {"a": 1, "b": "true", "c": "theirs"}, True),
+        ({"a": ""}, {"a": None}, True),
+        ({"a": None}, {}, True),
+        ({"a": "x"}, {}, False),
+        ({"a": "x"}, {"a": "X"}, False),
+        ({"a": 0}, {"a": ""}, False),
+    ],
+)
+def test_what_a_tool_has_is_alike_as_text(sent: dict[str, Any], there: dict[str, Any], *, expected: bool) -> None:
+    assert fields.alike(sent, there) is expected

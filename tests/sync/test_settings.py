@@ -35,6 +35,11 @@ WRONG = {
         r"write one of audience, table and dbt",
     ),
     "no table": ('"main.people"', '"people; DROP"', r"is no table"),
+    "nobody to adopt": (
+        'key = "id"',
+        'key = "id"\nfirst_sync = "adopt"',
+        r"cannot be read, so nobody in it can be adopted",
+    ),
     "a share above all": ('key = "id"', 'key = "id"\nholdout = "101%"', r"is no share"),
     "no frequency": ('write_key = "key"', 'write_key = "key"\nrate = "many"', r"is no frequency"),
     "a frequency in no time": ('write_key = "key"', 'write_key = "key"\nrate = "9/0s"', r"is no frequency"),
