@@ -7,7 +7,7 @@ IN_VENV := .venv/bin/python
 NEW_ENOUGH := import sys, venv; sys.exit(sys.version_info < (3, 11))
 PYTHONS := python3 python3.13 python3.12 python3.11 python3.14 python
 TESTED := test,celery,kubernetes
-MEASURED := bench,test
+MEASURED := bench,test,dagster
 
 # A stamp says that .venv holds what pyproject.toml asks for; without a Python that runs, it says nothing.
 STALE := $(shell $(IN_VENV) -c '$(NEW_ENOUGH)' 2>/dev/null || rm -f .venv/installed*)

@@ -1,7 +1,7 @@
 """What happens by the clock: a catch-up after the sensor, checks of the warehouse, pruning, compaction of a lake."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -69,12 +69,13 @@ def _requests(config: Config, now: datetime) -> Iterator[dg.RunRequest]:
     for step, back in BACK.items():
         sources = [name for name, source in config.sources.items() if source.partition == step]
         ended = truncated(now, step) - STEPS[step]
-        if sources:
+        first = max(ended - (back - 1) * STEPS[step], datetime.fromisoformat(config.dagster.start).replace(tzinfo=UTC))
+        if sources and first <= ended:  # before `start` there are no partitions
             yield dg.RunRequest(
                 run_key=f"{step} {ended:%Y-%m-%dT%H}",
                 asset_selection=[dg.AssetKey([source, half]) for source in sources for half in ("events", "loads")],
                 tags={
-                    "dagster/asset_partition_range_start": key_of(ended - (back - 1) * STEPS[step], step),
+                    "dagster/asset_partition_range_start": key_of(first, step),
                     "dagster/asset_partition_range_end": key_of(ended, step),
                     "loader/kind": "catch_up",
                     "sources": ", ".join(sources),

@@ -26,6 +26,11 @@ def main(arguments: Sequence[str]) -> int:
     options = _parsed(arguments)
     print(machine(), end="\n\n", flush=True)
     try:
+        if options.dagster:
+            from overheads import overheads, table  # needs the extra `test`
+
+            print(table(overheads(options.work)))
+            return 0
         if options.warehouses:
             print(_warehouses(options))
             return 0
@@ -43,6 +48,7 @@ def _parsed(arguments: Sequence[str]) -> Namespace:
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--memory", action="store_true", help="peak memory of this loader by size of input")
     mode.add_argument("--fixed", action="store_true", help="wall time of small things, command start included")
+    mode.add_argument("--dagster", action="store_true", help="what Dagster and Dask add to the work itself")
     mode.add_argument("--warehouses", type=_words, metavar="KINDS", help="load into these, such as duckdb,postgres")
     parser.add_argument("--events", type=int, nargs="+", help="default 200000; with --memory also 2000000")
     parser.add_argument("--names", type=int, nargs="+", help="event names: default 60; with --memory also 2000")
