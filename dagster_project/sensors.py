@@ -15,6 +15,7 @@ from urllib.request import Request, urlopen
 
 import dagster as dg
 
+from dagster_project.partitions import begins_at
 from dagster_project.resources import Loader
 from dagster_project.spans import MAX_ATTEMPTS, Span, spans
 from loader.config import Config
@@ -81,11 +82,13 @@ def new_files_sensor(config: Config) -> dg.SensorDefinition:
         problems: list[str] = []
         for source, back in _turns(config, cursor, time.monotonic() + BUDGET_SECONDS):
             try:
-                found[source] = _looked(config, source, back)
+                found[source], early = _looked(config, source, back)
             except WarehouseLockedError as error:
                 return dg.SensorResult(cursor=context.cursor, skip_reason=f"{error}; the next tick looks again")
             except LoaderError as error:
                 problems.append(f"{source}: {error}")
+            else:
+                problems += [f"{source}: {early}"] if early else []
         steps = {source: config.sources[source].partition for source in found}
         wanted = spans(found, steps, per_run=config.dagster.partitions_per_run)
         mixed = len({source.partition for source in config.sources.values()}) > 1
@@ -160,10 +163,16 @@ def _turns(config: Config, cursor: Cursor, deadline: float) -> Iterator[tuple[st
     cursor.first = names[begin] if names else ""
 
 
-def _looked(config: Config, source: str, back: timedelta | None) -> Sequence[Waiting]:
+def _looked(config: Config, source: str, back: timedelta | None) -> tuple[Sequence[Waiting], str]:
+    """Return what waits in partitions that there are, and what to say of those before the first one."""
     from loader.load import waiting
 
-    return waiting(config, source, back=back)
+    found, first = waiting(config, source, back=back), begins_at(config.dagster.start, "day")
+    inside = [each for each in found if each.at >= first]
+    if len(inside) == len(found):
+        return inside, ""
+    many, start = len(found) - len(inside), config.dagster.start
+    return inside, f"{many:,} partitions before `start` ({start}) are left alone: set it earlier in loader.toml"
 
 
 def _asked(

@@ -83,6 +83,18 @@ def test_a_source_that_cannot_be_listed_stops_no_other(two: Config) -> None:
         assert [each[2] for each in asked(tick(two, instance))] == [["web"], ["web"]]
 
 
+def test_files_before_the_first_partition_are_told_of_and_hold_back_no_others(two: Config) -> None:
+    path = two.base / "loader.toml"
+    path.write_text(path.read_text().replace('start = "2026-01-01"', 'start = "2026-01-02"'))
+    with dg.DagsterInstance.ephemeral() as instance:
+        found = tick(two, instance)
+        assert asked(found) == []
+        assert "web: 4 partitions before `start` (2026-01-02) are left alone" in str(found.skip_reason)
+        harness.put(two, "2026-01-02/00/a.jsonl", harness.lines(harness.track(userId="in time")))
+        (request,) = tick(two, instance, found.cursor).run_requests or ()
+    assert request.tags[ENDS[0]] == "2026-01-02-00:00"
+
+
 def test_the_same_work_is_asked_for_a_few_times_and_then_stepped_past(two: Config) -> None:
     cursor, keys = None, []
     with dg.DagsterInstance.ephemeral() as instance:
