@@ -18,6 +18,7 @@ from loader.core.dialect import quoted
 from loader.core.types import ColumnType
 from loader.load.edges import connected
 
+_SPELLED = (ColumnType.JSON, ColumnType.TIMESTAMP, ColumnType.DOUBLE)  # differently by different drivers
 Rows = Counter[tuple[tuple[str, Any], ...]]
 
 
@@ -37,8 +38,13 @@ def table(config: Config, name: str, schema: str = "web") -> list[dict[str, Any]
         found = session.execute(
             f"SELECT {listed} FROM {quoted(opened.dialect, schema, name)} AS {quoted(opened.dialect, 't#')}"
         )
+    kinds = [(each, known[each].type, known[each].type in _SPELLED) for each in wanted]
     rows = [
-        {each: plain(value, known[each].type) for each, value in zip(wanted, row, strict=True) if value is not None}
+        {
+            name: plain(value, kind) if spelled else value
+            for (name, kind, spelled), value in zip(kinds, row, strict=True)
+            if value is not None
+        }
         for row in found
     ]
     return sorted(rows, key=lambda row: str(row["id"]))

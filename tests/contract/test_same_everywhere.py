@@ -59,7 +59,6 @@ def test_the_corpus_is_the_same_as_in_duckdb(make: Project, place: Place, expect
     assert [row for retyped in expected[-1][1] for row in retyped if row] != [], "the corpus gives nothing to put back"
     for name, ours, theirs in zip(what, found, expected, strict=True):
         assert _difference(ours, theirs) == [], name
-        assert ours == theirs, name
     assert reading.leftovers(config) == []
 
 
@@ -70,5 +69,7 @@ def _difference(ours: Any, theirs: Any) -> list[str]:
             return sorted(ours.keys() ^ theirs.keys())
         return [f"{each}: {found}" for each in ours for found in _difference(ours[each], theirs[each])][:6]
     if isinstance(ours, Counter):
+        if dict.__eq__(ours, theirs):  # a Counter's own way is slow, and none of these has a count of 0
+            return []
         return [f"{count:+} {row}" for row, count in (*(ours - theirs).items(), *(theirs - ours).items())][:6]
     return [] if ours == theirs else [f"{ours} is not {theirs}"]
