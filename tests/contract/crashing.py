@@ -50,11 +50,19 @@ class Loads:
 
     def run(self, config: Config, moment: Moment) -> int:
         """Load, killed at the moment; return the exit code, negative for a signal."""
+        self.start(config, moment)
+        return self.ended()
+
+    def start(self, config: Config, moment: Moment | None = None) -> None:
+        """Begin to load, killed at the moment if there is one. `ended` is to follow."""
         assert self.process.stdin
-        assert self.process.stdout
         asked = {"folder": str(config.base), "environment": environment(), "moment": moment}
         self.process.stdin.write(json.dumps(asked) + "\n")
         self.process.stdin.flush()
+
+    def ended(self) -> int:
+        """Wait for the load; return its exit code."""
+        assert self.process.stdout
         return int(self.process.stdout.readline())
 
 
@@ -68,7 +76,7 @@ def loads() -> Iterator[Loads]:
 
 
 def said(config: Config) -> str:
-    """Return what the last load said."""
+    """Return what the loads said."""
     return (config.base / "said.txt").read_text()
 
 
@@ -79,23 +87,24 @@ def _serve() -> None:
         asked = json.loads(line)
         forked = os.fork()
         if not forked:
-            _load(asked["folder"], asked["environment"], Moment(*asked["moment"]))
+            _load(asked["folder"], asked["environment"], asked["moment"] and Moment(*asked["moment"]))
         _, status = os.waitpid(forked, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
 
 
-def _load(folder: str, variables: dict[str, str], moment: Moment) -> None:
+def _load(folder: str, variables: dict[str, str], moment: Moment | None) -> None:
     from loader.cli import main
 
     os.environ.update(variables)
     os.chdir(folder)
-    with open("said.txt", "wb") as heard:
+    with open("said.txt", "ab") as heard:
         for stream in (1, 2):
             os.dup2(heard.fileno(), stream)
     signal.alarm(_PATIENCE_SECONDS)  # a load that hangs ends by another signal than it should
-    killing = _killing(moment)
-    threading.setprofile(killing)
-    sys.setprofile(killing)
+    if moment:
+        killing = _killing(moment)
+        threading.setprofile(killing)
+        sys.setprofile(killing)
     code = main(["load"])
     sys.setprofile(None)
     sys.stdout.flush()

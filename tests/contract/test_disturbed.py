@@ -21,7 +21,6 @@ from loader.core.synthetic import Shape, files
 from loader.storage import connect
 
 SHAPE = Shape(events=900, event_names=3, files=4, dirty=0.02, conflicts=0.02, duplicates=0.05, seed=7)
-PATIENCE_SECONDS = 120.0
 
 
 def filled(config: Config) -> Config:
@@ -114,6 +113,12 @@ def forks() -> Iterator[Loads]:
         yield found
 
 
+@pytest.fixture(scope="session")
+def others() -> Iterator[Loads]:
+    with loads() as found:
+        yield found
+
+
 @pytest.mark.usefixtures("server")
 def test_killed_at_every_boundary(make: Project, forks: Loads, one_by_one: tuple[Any, ...]) -> None:
     config, survived = make(), []
@@ -134,10 +139,12 @@ def test_killed_at_every_boundary(make: Project, forks: Loads, one_by_one: tuple
 
 
 @pytest.mark.usefixtures("server")
-def test_of_two_loads_at_once_one_waits_for_the_other(make: Project, undisturbed: tuple[Any, ...]) -> None:
+def test_of_two_loads_at_once_one_waits_for_the_other(
+    make: Project, forks: Loads, others: Loads, undisturbed: tuple[Any, ...]
+) -> None:
     config = filled(make())
-    processes = [harness.start(config) for _ in range(2)]
-    said = [process.communicate(timeout=PATIENCE_SECONDS) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], said
+    for each in (forks, others):
+        each.start(config)
+    assert [each.ended() for each in (forks, others)] == [0, 0], said(config)
     assert found(config) == undisturbed
     assert_settled(config)
