@@ -63,7 +63,11 @@ def _targets(config: Config) -> dict[str, Any]:
     selections = {step: dg.AssetSelection.assets(*keys) for step, keys in by_step.items()}
     if len(selections) == 1:
         return {"target": selections.popitem()[1]}
-    return {"jobs": [dg.define_asset_job(f"load_by_{step}", each) for step, each in selections.items()]}
+    text = "What the sensor new_files runs for sources by"
+    made = [
+        dg.define_asset_job(f"load_by_{step}", each, description=f"{text} {step}.") for step, each in selections.items()
+    ]
+    return {"jobs": made}
 
 
 def new_files_sensor(config: Config) -> dg.SensorDefinition:

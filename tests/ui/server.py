@@ -32,7 +32,7 @@ PARTITIONS = """query ($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) 
 BACKFILL = """mutation ($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {
   __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
 BACKFILL_STATE = """query ($id: String!) { partitionBackfillOrError(backfillId: $id) {
-  ... on PartitionBackfill { status numPartitions endTimestamp } } }"""
+  ... on PartitionBackfill { status numPartitions endTimestamp error { message } } } }"""
 SENSORS = """{ sensorsOrError(repositorySelector: {repositoryLocationName: "loader",
   repositoryName: "__repository__"}) {
   ... on Sensors { results { name id sensorState { selectorId status } } } } }"""
