@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loader.core import cast, spec, system
-from loader.core.leaves import Leaf, Path, Rows, blank_as_null, first_key, missing, precedence
+from loader.core.leaves import Leaf, Path, Rows, blank_as_null, first_key, missing, precedence, spelled
 from loader.core.limits import TOO_LONG, shortened, too_long, without
 from loader.core.lines import Ints
 from loader.core.overflow import folded
@@ -25,7 +25,6 @@ from loader.core.types import ColumnType, Kind, column_type
 
 _STRINGS = Kind.STRING | Kind.TIMESTAMP
 _ARRAY_BYTES = 1024  # of an array beside its values: with thousands of small tables it is most of the memory
-_MAX_SPELLINGS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +226,7 @@ class Builder:
             return
         old, column = self.found.get(name, Found()), self._column(name)
         new, widens = column is None, column is not None and column.type is ColumnType.INTEGER
-        kinds, rows, first, paths = old.kinds, 0, old.first, set[str]()
+        kinds, rows, first, paths = old.kinds, 0, old.first, set[Path]()
         for keys, leaves in pieces:
             for leaf in leaves:
                 kinds |= cast.kinds(leaf, timestamps_matter=new and not kinds & Kind.STRING)
@@ -235,8 +234,8 @@ class Builder:
             causes = [leaf for leaf in leaves if new or (widens and pa.types.is_floating(leaf.array.type))]
             if causes:
                 first = min(first, first_key(keys, causes))
-                paths |= {".".join(leaf.path) for leaf in causes}
-        self.found[name] = old.joined(Found(kinds, rows, first, tuple(sorted(paths)[:_MAX_SPELLINGS])))
+                paths |= {leaf.path for leaf in causes}
+        self.found[name] = old.joined(Found(kinds, rows, first, spelled(frozenset(paths))))
 
     def _cast(self, name: str, wanted: ColumnType) -> pa.ChunkedArray:
         arrow = cast.ARROW[wanted]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -41,6 +42,12 @@ class Rows:
     leaves: list[Leaf]
     remarks: list[Remark] = field(default_factory=list)
     refused: list[tuple[int, str]] = field(default_factory=list)  # row key, reason: lines that are no events after all
+
+
+@lru_cache(1 << 14)  # thousands of tables share these texts in memory
+def spelled(paths: frozenset[Path]) -> tuple[str, ...]:
+    """Return how some paths are written, sorted, the first eight."""
+    return tuple(sorted(map(".".join, paths))[:8])
 
 
 def precedence(leaf: Leaf) -> tuple[bool, Path]:

@@ -25,12 +25,9 @@ class Found:
     spelled: tuple[str, ...] = ()  # paths as sent, sorted
 
     def joined(self, other: "Found") -> "Found":
-        return Found(
-            self.kinds | other.kinds,
-            self.rows + other.rows,
-            min(self.first, other.first),
-            tuple(sorted({*self.spelled, *other.spelled})[:8]),
-        )
+        same = self.spelled == other.spelled or not self.spelled  # nearly always
+        spelled = other.spelled if same else tuple(sorted({*self.spelled, *other.spelled})[:8])
+        return Found(self.kinds | other.kinds, self.rows + other.rows, min(self.first, other.first), spelled)
 
 
 @dataclass(frozen=True, slots=True)

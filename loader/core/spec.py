@@ -5,7 +5,7 @@ Source: the Segment warehouse schema (segment.com/docs/connections/storage/wareh
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 
 from loader.core.names import identifier, shortened
@@ -20,6 +20,7 @@ TIMES: Mapping[str, str] = {  # column → key of the call
 LOAD_COLUMNS = ("loaded_at", "load_id")  # written by the warehouse's insert, not by the shredder
 OVERFLOW, CONTEXT_OVERFLOW = "extra", "context_extra"  # json columns of a table at `max_columns`
 CONTEXT_PREFIX = "context_"
+_REMEMBERED = 1 << 14  # columns of paths: thousands of tables have the same ones, and share their names in memory
 TRACKS = "tracks"
 
 
@@ -67,11 +68,17 @@ def event_table(event: str) -> str:
 
 def body_column(call: Call, keys: tuple[str, ...]) -> str:
     """Return the column of a path below the call's body; one that collides gets `_` in front."""
+    return _body_column(call.type, keys)
+
+
+@lru_cache(_REMEMBERED)
+def _body_column(kind: str, keys: tuple[str, ...]) -> str:
     name = "_".join(map(identifier, keys))
-    taken = name in call.system or name == OVERFLOW or name.startswith(CONTEXT_PREFIX)
+    taken = name in CALLS[kind].system or name == OVERFLOW or name.startswith(CONTEXT_PREFIX)
     return shortened(f"_{name}" if taken else name)
 
 
+@lru_cache(_REMEMBERED)
 def context_column(keys: tuple[str, ...]) -> str:
     """Return the column of a path below `context`; one that would be the overflow column gets a second `_`."""
     name = CONTEXT_PREFIX + "_".join(map(identifier, keys))

@@ -6,9 +6,11 @@ While a process has the file open for writing no other can open it, not even to 
 
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Condition, get_ident
 
 import duckdb
 
@@ -39,6 +41,7 @@ DIALECT = Dialect(
 )
 _TYPES = {spelled: kind for kind, spelled in DIALECT.types.items()}
 _MAX_OPEN, _MAX_SHAPES = 256, 4  # parts that are read by name at once; sets of columns with a statement each
+_MAX_STATEMENTS = 400  # with one opening: DuckDB keeps 0.7 MB of what each table was touched for until it is closed
 _FIRST_WAIT_SECONDS, _MAX_WAIT_SECONDS = 0.02, 0.5
 _HOLDER = re.compile(r"Conflicting lock is held in (.+?)(?:\. | by|$)")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
@@ -46,12 +49,16 @@ Locate = Callable[[str], str]  # key of a part → path of a file on this machin
 
 
 class DuckDB:
-    """An open DuckDB file."""
+    """An open DuckDB file; closed and opened anew between transactions where very many tables are merged."""
 
     dialect = DIALECT
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, locate: Locate) -> None:
-        self._connection, self._locate = connection, locate
+    def __init__(self, open_file: Callable[[], duckdb.DuckDBPyConnection], locate: Locate, *, lasting: bool) -> None:
+        self._open, self._locate = open_file, locate
+        self._connection: duckdb.DuckDBPyConnection | None = open_file()
+        self._most = _MAX_STATEMENTS if lasting else None  # in memory, closing it would be the end of it
+        self._statements = 0
+        self._changed, self._sessions, self._resting = Condition(), Counter[int](), False
 
     def describe(self, schema: str) -> Tables:
         """Return the columns of every table of `schema`, in order; a type that is not ours counts as a string."""
@@ -59,8 +66,8 @@ class DuckDB:
             "SELECT table_name, column_name, data_type FROM duckdb_columns() "
             "WHERE database_name = current_database() AND schema_name = ? ORDER BY table_name, column_index"
         )
-        with _translated(f"describing {schema}"):
-            found = self._connection.cursor().execute(query, [schema]).fetchall()
+        with self.session() as session:
+            found = session.execute(query, [schema])
         tables: dict[str, dict[str, Column]] = {}
         for table, column, spelled in found:
             tables.setdefault(table, {})[column] = Column(_TYPES.get(spelled, ColumnType.STRING))
@@ -69,12 +76,13 @@ class DuckDB:
     @contextmanager
     def session(self) -> Iterator[Session]:
         """Yield a transaction on a cursor of its own."""
-        cursor = self._connection.cursor()
+        cursor = self._entered()
+        found = _Cursor(cursor)
         try:
             with _translated("the warehouse"):
                 cursor.execute("BEGIN")
             try:
-                yield _Cursor(cursor)
+                yield found
             except BaseException:
                 with suppress(duckdb.Error):  # the first error counts; a closed connection has rolled back
                     cursor.execute("ROLLBACK")
@@ -83,10 +91,42 @@ class DuckDB:
                 cursor.execute("COMMIT")
         finally:
             cursor.close()
+            self._left(found.statements)
+
+    def _entered(self) -> duckdb.DuckDBPyConnection:
+        """Return a cursor for a session of this thread. It waits while others wait to close the file."""
+        me = get_ident()
+        with self._changed:
+            self._changed.wait_for(lambda: me in self._sessions or not self._resting)
+            if self._connection is None:
+                self._connection = self._open()
+            cursor = self._connection.cursor()
+            self._sessions[me] += 1
+            return cursor
+
+    def _left(self, statements: int) -> None:
+        with self._changed:
+            self._sessions -= Counter({get_ident(): 1})
+            self._statements += statements
+            self._changed.notify_all()
+
+    def _rest(self) -> None:
+        """Close the file if much was done since it was opened, so that DuckDB gives its memory back."""
+        with self._changed:
+            if self._most is None or self._statements < self._most or get_ident() in self._sessions:
+                return
+            self._resting = True
+            self._changed.wait_for(lambda: not self._sessions)
+            if self._statements >= self._most:
+                self.close()
+                self._statements = 0
+            self._resting = False
+            self._changed.notify_all()
 
     @contextmanager
     def staged(self, delivery: Delivery) -> Iterator[list[Staged]]:
         """Yield the parts as they are: DuckDB reads Parquet in place."""
+        self._rest()
         yield [self._staged(*some) for group in groups(delivery.parts) for some in _shares(group)]
 
     def _staged(self, parts: Sequence[Part], columns: Mapping[str, str]) -> Staged:
@@ -101,8 +141,10 @@ class DuckDB:
 
     def close(self) -> None:
         """Let go of the file."""
-        with _translated("the warehouse"):
-            self._connection.close()
+        if self._connection is not None:
+            with _translated("the warehouse"):
+                self._connection.close()
+            self._connection = None
 
 
 def _shares(group: Group) -> list[tuple[Sequence[Part], Mapping[str, str]]]:
@@ -128,10 +170,11 @@ class _Cursor:
     cost = Cost()  # DuckDB runs in this process: what it costs is the load's own
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        self._cursor = cursor
+        self._cursor, self.statements = cursor, 0
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         """Run one statement; return its rows."""
+        self.statements += 1
         with _translated(sql.split("\n", 1)[0][:120]):
             return self._cursor.execute(sql, list(values)).fetchall()
 
@@ -167,20 +210,23 @@ def connect(settings: Settings, site: Site) -> DuckDB:
         "threads": settings.threads or site.threads,
         "memory_limit": f"{settings.memory // (1 << 20)}MB",
     }
-    deadline = time.monotonic() + site.wait_seconds
-    wait = _FIRST_WAIT_SECONDS
     _drop_stillborn(Path(path))
-    while True:
-        try:
-            with _translated(path):
-                connection = duckdb.connect(path, read_only=read_only, config=config)
-                connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
-                return DuckDB(connection, site.local)
-        except WarehouseLockedError:
-            if time.monotonic() + wait > deadline:
-                raise
-        time.sleep(wait)
-        wait = min(wait * 2, _MAX_WAIT_SECONDS)
+
+    def open_file() -> duckdb.DuckDBPyConnection:
+        deadline, wait = time.monotonic() + site.wait_seconds, _FIRST_WAIT_SECONDS
+        while True:
+            try:
+                with _translated(path):
+                    connection = duckdb.connect(path, read_only=read_only, config=config)
+                    connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
+                    return connection
+            except WarehouseLockedError:
+                if time.monotonic() + wait > deadline:
+                    raise
+            time.sleep(wait)
+            wait = min(wait * 2, _MAX_WAIT_SECONDS)
+
+    return DuckDB(open_file, site.local, lasting=path != IN_MEMORY)
 
 
 def _drop_stillborn(path: Path) -> None:

@@ -45,7 +45,7 @@ typedef struct {
 /* More room for a buffer, as zeros. 0 where there is no memory. */
 static int roomier(Buffer *buffer, size_t size, int zeroed)
 {
-    size_t room = buffer->room ? buffer->room : 64;
+    size_t room = buffer->room ? buffer->room : 16; /* with thousands of tables most columns have few values */
     while (room < size)
         room *= 2;
     uint8_t *bytes = PyMem_RawRealloc(buffer->bytes, room);

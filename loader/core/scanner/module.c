@@ -26,7 +26,7 @@ typedef struct {
 
 typedef struct {
     PyObject_HEAD
-    PyObject *route, *digest;
+    PyObject *route, *digest, *paths; /* paths: of all tables, as they share most */
     PyThreadState *thread; /* that scans, while it is not in the interpreter */
     int made, scanning;
     Codes codes;
@@ -392,23 +392,26 @@ done:
     return result;
 }
 
-static PyObject *path_of(Node *node)
+static PyObject *path_of(const Scanner *self, Node *node)
 {
     if (!node->path) {
-        node->path = PyTuple_New(node->level);
-        for (Node *each = node; node->path && each->level; each = each->parent) {
+        PyObject *path = PyTuple_New(node->level);
+        for (Node *each = node; path && each->level; each = each->parent) {
             PyObject *key = PyUnicode_DecodeUTF8((char *)each->key, (Py_ssize_t)each->key_size, NULL);
             if (!key)
-                Py_CLEAR(node->path);
+                Py_CLEAR(path);
             else
-                PyTuple_SET_ITEM(node->path, each->level - 1, key);
+                PyTuple_SET_ITEM(path, each->level - 1, key);
         }
+        if (path)
+            node->path = Py_XNewRef(PyDict_SetDefault(self->paths, path, path));
+        Py_XDECREF(path);
     }
     return Py_XNewRef(node->path);
 }
 
 /* List the columns at a node and below it, and empty them. */
-static int columns_taken(Table *table, Node *node, PyObject *list)
+static int columns_taken(const Scanner *self, Table *table, Node *node, PyObject *list)
 {
     for (int kind = 0; kind < KINDS; kind++) {
         Column *column = node->columns[kind];
@@ -420,7 +423,7 @@ static int columns_taken(Table *table, Node *node, PyObject *list)
                 return 0;
             }
             Py_ssize_t nulls = (Py_ssize_t)(table->rows - column->count);
-            PyObject *path = path_of(node), *valid = handed_over(&column->valid);
+            PyObject *path = path_of(self, node), *valid = handed_over(&column->valid);
             PyObject *values = handed_over(&column->values), *offsets = handed_over(&column->offsets);
             if (!path || !valid || !values || !offsets)
                 return 0;
@@ -433,7 +436,7 @@ static int columns_taken(Table *table, Node *node, PyObject *list)
         column->rows = column->count = 0;
     }
     for (uint32_t position = 0; position < node->count; position++)
-        if (!columns_taken(table, node->children[position], list))
+        if (!columns_taken(self, table, node->children[position], list))
             return 0;
     return 1;
 }
@@ -452,7 +455,7 @@ static PyObject *scanner_take(Scanner *self, PyObject *number)
     if (!table || PyErr_Occurred())
         return NULL;
     PyObject *list = PyList_New(0);
-    if (!list || !columns_taken(table, table->root, list)) {
+    if (!list || !columns_taken(self, table, table->root, list)) {
         Py_XDECREF(list);
         return NULL;
     }
@@ -462,6 +465,7 @@ static PyObject *scanner_take(Scanner *self, PyObject *number)
     table->bytes = 0;
     if (table->nodes > MANY_NODES) { /* keys that never come again must not fill the memory */
         node_freed(table->root);
+        PyDict_Clear(self->paths);
         table->nodes = 0;
         if (!(table->root = new_node(NULL, (Place) "", 0)))
             return PyErr_NoMemory();
@@ -561,13 +565,15 @@ static int scanner_init(Scanner *self, PyObject *args, PyObject *named)
     self->route = Py_NewRef(route);
     self->digest = Py_NewRef(digest);
     self->made = 1;
-    return 0;
+    self->paths = PyDict_New();
+    return self->paths ? 0 : -1;
 }
 
 static int scanner_traverse(Scanner *self, visitproc visit, void *arg)
 {
     Py_VISIT(self->route);
     Py_VISIT(self->digest);
+    Py_VISIT(self->paths);
     return 0;
 }
 
@@ -575,6 +581,7 @@ static int scanner_clear(Scanner *self)
 {
     Py_CLEAR(self->route);
     Py_CLEAR(self->digest);
+    Py_CLEAR(self->paths);
     return 0;
 }
 
