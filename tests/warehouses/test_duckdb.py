@@ -8,6 +8,7 @@ import pytest
 from loader.config.warehouses import DuckDB as Settings
 from loader.core.staging import Delivery
 from loader.core.warehouse import Site
+from loader.errors import WarehouseError
 from loader.storage import connect as store
 from loader.warehouses import duckdb
 
@@ -39,14 +40,19 @@ def test_transactions_of_several_threads_are_all_there(opened: duckdb.DuckDB) ->
     opened.close()
 
 
+def _failing(opened: duckdb.DuckDB) -> None:
+    with opened.staged(NOTHING), opened.session() as session:
+        session.execute("CREATE TABLE half (x INTEGER)")
+        session.execute("SELECT * FROM nowhere")
+
+
 def test_it_is_closed_after_so_many_statements_and_a_failed_one_leaves_nothing(opened: duckdb.DuckDB) -> None:
-    before = opened._connection  # noqa: SLF001 - that it is another one is what saves memory
+    before = opened._connection
     for _ in range(5):
-        with pytest.raises(Exception, match="nowhere"), opened.staged(NOTHING), opened.session() as session:
-            session.execute("CREATE TABLE half (x INTEGER)")
-            session.execute("SELECT * FROM nowhere")
+        with pytest.raises(WarehouseError, match="nowhere"):
+            _failing(opened)
     with opened.session() as session:
         assert session.execute("SELECT count(*) FROM duckdb_tables()") == [(0,)]
-    assert opened._connection is not before  # noqa: SLF001
+    assert opened._connection is not before
     opened.close()
     opened.close()
