@@ -31,7 +31,7 @@ from loader.load.listing import Listing, pending
 from loader.load.merging import Merge, merge_tables
 from loader.load.migrating import known_tables, migrated
 from loader.load.retrying import retried
-from loader.load.runs import Manifest, Run, stored_manifest
+from loader.load.runs import Manifest, Run, has_parts, stored_manifest
 
 Choose = Callable[[Session], Sequence[Arrival]]
 
@@ -76,11 +76,13 @@ def shredded_before(run: Run) -> Manifest:
     with connected(run.edges.config, staging=run.edges.staging) as opened:
         known = retried(partial(known_tables, opened, run.edges.settings.schema))
     manifest = stored_manifest(run)
-    if manifest is None or not fits(
+    if manifest is not None and not has_parts(run, manifest):
+        run.progress.note(f"{run.edges.source}: parts of load {run.load.load_id} are gone; its files are read again")
+    elif manifest is not None and fits(
         known, manifest.tables, max_columns=run.edges.policy.max_columns, respells=run.edges.policy.respells
     ):
-        manifest = shredded(run, known, manifest)
-    return manifest
+        return manifest
+    return shredded(run, known, manifest)
 
 
 def merged(run: Run, manifest: Manifest, blocked: set[str]) -> LoadResult:

@@ -65,18 +65,21 @@ def manifest(reports: list[Report], voided: dict[int, frozenset[str]], again: li
 
 
 def stored_manifest(run: Run) -> Manifest | None:
-    """Return the load's manifest, or None if its files are not all shredded, or are to be shredded again."""
+    """Return the load's manifest, or None if its files are not all shredded."""
     data = load_bytes(run.edges.staging, _key(run))
-    if data is None:
-        return None
-    found = msgspec.json.decode(data, type=Manifest)
-    sizes = {file.key: file.size for file in run.edges.staging.list(run.prefix)}
-    if intact(found.tables, [*(key for key, _ in found.rejects), *found.quarantine], sizes):
-        return found
-    run.progress.note(
-        f"{run.edges.source}: load {run.load.load_id}: some of its parts are gone; it reads its files again"
-    )
-    return None
+    return None if data is None else msgspec.json.decode(data, type=Manifest)
+
+
+def has_parts(run: Run, manifest: Manifest) -> bool:
+    """Return whether all parts of a manifest are as they were written: they need not outlive a power failure.
+
+    They are the load's own, or those of the load of which it is a reload.
+    """
+    notes = [*(key for key, _ in manifest.rejects), *manifest.quarantine]
+    keys = [*notes, *(part.key for each in manifest.tables.values() for part in each.parts)]
+    prefixes = {"/".join(key.split("/")[:3]) for key in keys}  # as in Run.prefix
+    sizes = {file.key: file.size for each in prefixes for file in run.edges.staging.list(f"{each}/")}
+    return intact(manifest.tables, notes, sizes)
 
 
 def store_manifest(run: Run, found: Manifest, *, before: Manifest | None = None) -> None:

@@ -21,7 +21,7 @@ from loader.load.flow import claimed, merged, shredded_before
 from loader.load.leasing import Lease, leased_to
 from loader.load.listing import pending
 from loader.load.reading import reading
-from loader.load.runs import Manifest, Run, store_manifest, stored_manifest
+from loader.load.runs import Manifest, Run, has_parts, store_manifest, stored_manifest
 from loader.load.samples import bad_input
 
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
@@ -132,7 +132,7 @@ def _reloads(session: Session, edges: Edges, window: Window, run: Callable[..., 
     for load_id in facts.reloadable(session, edges.source, first, last):
         before = run(loads.claimed(session, load_id), "reload", False, time.monotonic())
         manifest = stored_manifest(before)
-        if manifest is None:
+        if manifest is None or not has_parts(before, manifest):
             before.progress.note(f"{edges.source}: the parts of load {load_id} are gone: replay its files")
             continue
         for again in claimed(session, edges, run, before.load.arrivals, "reload"):

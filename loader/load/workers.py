@@ -114,21 +114,24 @@ def run(each: Job, *, tell: Callable[[Told], None]) -> Report:
 
 
 def _threaded(jobs: Sequence[Job], workers: int, progress: Progress) -> dict[str, Report | None]:
-    lock = threading.Lock()
+    lock, over = threading.Lock(), threading.Event()
 
     def tell(told: Told) -> None:
+        if over.is_set():
+            raise WorkerError("another worker failed, or the load was interrupted")  # which is what the user is told
         with lock:
             _advance(progress, told)
 
     with ThreadPoolExecutor(workers, "worker") as pool:
-        return _gathered({pool.submit(run, each, tell=tell): each for each in jobs})
+        return _gathered({pool.submit(run, each, tell=tell): each for each in jobs}, over)
 
 
-def _gathered(waiting: Mapping[Future[Report], Job]) -> dict[str, Report | None]:
+def _gathered(waiting: Mapping[Future[Report], Job], over: threading.Event) -> dict[str, Report | None]:
     """Return what each job found, by its report's key. After an error no job begins that did not begin before."""
     try:
         return {waiting[each].report_key: each.result() for each in as_completed(waiting)}
     except BaseException:
+        over.set()
         for each in waiting:
             each.cancel()
         raise
@@ -141,7 +144,7 @@ def _pooled(jobs: Sequence[Job], workers: int, progress: Progress) -> dict[str, 
     with _listening(context.SimpleQueue(), progress) as queue:
         try:
             with ProcessPoolExecutor(workers, context, _begin, (queue,)) as pool:
-                return _gathered({pool.submit(_work, each): each for each in jobs})
+                return _gathered({pool.submit(_work, each): each for each in jobs}, threading.Event())
         except BrokenProcessPool as error:
             raise WorkerError(
                 "a worker process died (killed, or out of memory); run again: the load continues. "
