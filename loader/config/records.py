@@ -57,7 +57,7 @@ class Load(Record, frozen=True):
     workers: Annotated[int, Meta(ge=0, le=1024)] = 0  # at once; 0: one per core, at most 8
     engine: Literal["local", "processes", "dask"] = "local"  # where shards are read
     dask: str | None = None  # address of its scheduler
-    memory: Size = Size(512 * 1024**2)  # bytes, of all workers together
+    memory: Size = Size(448 * 1024**2)  # bytes, of all workers together
     shard_bytes: Size = Size(96 * 1024**2)  # as stored, of the files that one worker takes at once
     max_load_bytes: Size = Size(1024**3)  # as stored, of the files of one load
     lock_wait: Duration = Duration(seconds=60)

@@ -20,7 +20,7 @@ STARTER = """\
 # engine = "local"            # workers are threads, more than four are processes; "processes": always;
                               # "dask": shards are read on a Dask cluster, `workers` at a time
 # dask = "tcp://127.0.0.1:8786"   # the address of its scheduler
-# memory = "512MB"            # for all workers together
+# memory = "448MB"            # for all workers together
 # shard_bytes = "96MB"        # of stored bytes that one worker takes at once
 # max_load_bytes = "1GB"      # of stored bytes in one load; more files make more loads
 # lock_wait = "60s"           # for another process to leave the warehouse
