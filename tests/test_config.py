@@ -80,7 +80,7 @@ def test_nothing_needs_to_be_set_but_the_url_of_a_source() -> None:
     config = read(source(""))
     assert config.warehouse == DuckDB(kind="duckdb", path="warehouse.duckdb", threads=None)
     assert (config.staging.url, config.staging.keep_days) == ("staging", 0)
-    assert (config.load.workers, config.load.memory, config.load.lock_wait) == (0, 512 << 20, timedelta(seconds=60))
+    assert (config.load.workers, config.load.memory, config.load.lock_wait) == (0, 448 << 20, timedelta(seconds=60))
     assert config.sources["shop"].dedupe_window == timedelta(days=7)
     assert read("").sources == {}
 
