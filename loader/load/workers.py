@@ -70,7 +70,7 @@ def at_once(edges: Edges, count: int) -> int:
 
 def in_threads(edges: Edges, workers: int) -> bool:
     """Return whether so many workers are threads of this process."""
-    return workers == 1 or (COMPILED and workers <= MAX_THREADS and edges.config.load.engine != "processes")
+    return workers == 1 or (COMPILED and workers <= MAX_THREADS and edges.config.load.engine == "local")
 
 
 def reports(edges: Edges, jobs: Sequence[Job], progress: Progress) -> list[Report]:
@@ -78,7 +78,7 @@ def reports(edges: Edges, jobs: Sequence[Job], progress: Progress) -> list[Repor
 
     WorkerError if a worker died (killed, or out of memory): the finished shards stay, the next run goes on.
     """
-    found = {each.report_key: _stored(edges.staging, each) for each in jobs}
+    found = _stored(edges.staging, jobs)
     missing = [each for each in jobs if found[each.report_key] is None]
     address = edges.config.load.dask if edges.config.load.engine == "dask" else None
     if missing and address is not None:
@@ -180,11 +180,21 @@ def _advance(progress: Progress, told: Told) -> None:
     progress.advance(stored_bytes, events=events)
 
 
-def _stored(staging: Store, each: Job) -> Report | None:
-    """Return the report that an earlier run wrote, if it and its parts are still whole."""
-    data = load_bytes(staging, each.report_key)
-    if not data:
+def _stored(staging: Store, jobs: Sequence[Job]) -> dict[str, Report | None]:
+    """Return the reports that an earlier run wrote, by their keys: those that are still whole, with all their parts."""
+    prefixes = {each.shard.prefix for each in jobs}
+    sizes = {file.key: file.size for prefix in prefixes for file in staging.list(prefix)}
+    found: dict[str, Report | None] = {}
+    for each in jobs:
+        report = _read(staging, each.report_key) if sizes.get(each.report_key) else None
+        parts_too = report and intact(report.tables, (*report.rejects, *report.quarantine), sizes)
+        found[each.report_key] = report if parts_too else None
+    return found
+
+
+def _read(staging: Store, key: str) -> Report | None:
+    """Return a report; None where it is gone, or a power failure cut it short."""
+    try:
+        return msgspec.json.decode(load_bytes(staging, key) or b"", type=Report)
+    except msgspec.DecodeError:
         return None
-    report = msgspec.json.decode(data, type=Report)
-    sizes = {file.key: file.size for file in staging.list(each.shard.prefix)}
-    return report if intact(report.tables, (*report.rejects, *report.quarantine), sizes) else None

@@ -116,12 +116,14 @@ class DuckDB:
             if self._most is None or self._statements < self._most or get_ident() in self._sessions:
                 return
             self._resting = True
-            self._changed.wait_for(lambda: not self._sessions)
-            if self._statements >= self._most:
-                self.close()
-                self._statements = 0
-            self._resting = False
-            self._changed.notify_all()
+            try:
+                self._changed.wait_for(lambda: not self._sessions)
+                if self._statements >= self._most:
+                    self.close()
+                    self._statements = 0
+            finally:
+                self._resting = False
+                self._changed.notify_all()
 
     @contextmanager
     def staged(self, delivery: Delivery) -> Iterator[list[Staged]]:

@@ -148,6 +148,14 @@ def test_it_refuses_what_it_must_not_take_and_keeps_nothing_of_it(name: str) -> 
     assert leaves == {"userId": ["u", "u"], "good": [1, 2]}
 
 
+@pytest.mark.parametrize("event", [rb"\u0000", rb"a\ud83d", rb"\ud83da", b"\x01", b"\xff"])
+def test_a_name_that_no_table_can_have_is_refused_like_any_other_text(event: bytes) -> None:
+    good = b'{"type":"track","userId":"u","event":"good"}\n'
+    router = Router(Routes(Known(), Policy()))
+    [found] = router.route(good + b'{"type":"track","userId":"u","event":"%s"}\n' % event + good, 0, 1)
+    assert (found.scanned, found.lines, len(found.odd) + len(found.quarantined)) == (2, 3, 1)
+
+
 def test_a_wide_table_is_handed_over_before_it_is_mostly_nulls() -> None:
     lines = b"".join(
         b'{"type":"page","userId":"u","properties":{%s}}\n' % b",".join(b'"k%d":1' % (n * 100 + k) for k in range(100))

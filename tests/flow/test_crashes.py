@@ -168,24 +168,26 @@ def test_killed_at_a_boundary(boundary: str, undisturbed: Undisturbed, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("boundary", "harm"),
+    ("boundary", "what", "harm"),
     [
-        ("the first report is there", "gone"),
-        ("the first report is there", "cut short"),
-        ("the manifest is there", "empty"),
-        ("the manifest is there", "cut short"),
+        ("the first report is there", "*.parquet", "gone"),
+        ("the first report is there", "*.parquet", "cut short"),
+        ("the first report is there", "first-*.json", "empty"),
+        ("the first report is there", "first-*.json", "cut short"),
+        ("the manifest is there", "*.parquet", "empty"),
+        ("the manifest is there", "*.parquet", "cut short"),
     ],
 )
-def test_parts_that_a_power_failure_took_are_made_again(
-    boundary: str, harm: str, undisturbed: Undisturbed, tmp_path: Path
+def test_what_a_power_failure_took_is_made_again(
+    boundary: str, what: str, harm: str, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
     config = made(tmp_path, undisturbed.events)
     assert killed_when(config, BOUNDARIES[boundary](config))
-    for part in (config.base / "staging").rglob("*.parquet"):
+    for file in (config.base / "staging").rglob(what):
         if harm == "gone":
-            part.unlink()
+            file.unlink()
         else:
-            os.truncate(part, part.stat().st_size // 2 if harm == "cut short" else 0)
+            os.truncate(file, file.stat().st_size // 2 if harm == "cut short" else 0)
     assert_as_undisturbed(config, undisturbed)
 
 

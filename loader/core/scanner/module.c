@@ -169,7 +169,7 @@ static Py_ssize_t code_of(Scanner *self, uint64_t there, const Span spans[MAX_SL
     int named = there >> EVENT & 1 && *event->start != 'n';
     if (named && *event->start != '"')
         return -1;
-    Place first = type->start + 1, second = event->start; /* as sent, from its quote on */
+    Place first = type->start + 1, second = named ? event->start : first; /* as sent, from its quote on */
     size_t first_size = (size_t)(type->end - first), second_size = named ? (size_t)(event->end - second) : 0;
     uint64_t hash = code_hash(first, first_size, second, second_size);
     const Code *found = code_slot(&self->codes, hash, first, first_size, second, second_size);
