@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from loader.core.audience import Mode
 from loader.core.destination import Destination, Limits, Rate
 from loader.core.http import Request, Response
 from loader.core.settings import Record
-from loader.core.warehouse import Session, Warehouse
+from loader.core.warehouse import Row, Session, Warehouse
 from loader.delivery.client import Client, ConnectionFailedError
 from loader.delivery.exchange import Exchange, Patience, Send
 from loader.delivery.pace import Pace
@@ -59,6 +59,10 @@ class Door:
                 return work(inside)
 
         return retried(once)
+
+    def rows(self, query: str, values: Sequence[object]) -> list[Row]:
+        """Return what a query finds."""
+        return self.run(lambda inside: inside.execute(query, values))
 
     def close(self) -> None:
         """Let others in. Twice is fine."""

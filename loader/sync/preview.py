@@ -88,8 +88,7 @@ class _Reader:
         query = diff.chunk(self._plan.table, len(self._edges.columns), resumed=False)
         seq, size = 0, _CHUNK_ROWS if self._full else _SAMPLE_ROWS
         while True:
-            values = [phase, seq, size]
-            rows = self._edges.door.run(lambda inside, values=values: inside.execute(query, values))  # type: ignore[misc]
+            rows = self._edges.door.rows(query, [phase, seq, size])
             yield from rows
             if not self._full or len(rows) < size:
                 return

@@ -117,8 +117,7 @@ class Sending:
         query = diff.chunk(table(self._log.run_id), len(self._edges.columns), resumed=self._resumed)
         seq, size, run = 0, _FIRST_ROWS, [self._log.run_id] if self._resumed else []
         while True:
-            values = [phase, seq, *run, size]
-            rows = self._edges.door.run(lambda inside, values=values: inside.execute(query, values))  # type: ignore[misc]
+            rows = self._edges.door.rows(query, [phase, seq, *run, size])
             yield from rows
             if len(rows) < size:
                 return
