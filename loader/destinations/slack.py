@@ -19,7 +19,7 @@ from loader.core.settings import Record, Secret
 
 _WORD = re.compile(r"[a-z_]+")
 _EMPTY = ("no_text", "missing_text_or_fallback_or_attachments")
-_TODO = {
+_REMEDIES = {
     "no_service": "the webhook was removed; make another and set `webhook`",
     "invalid_token": "there is no such webhook; copy its address again",
     "action_prohibited": "the workspace does not let this webhook post there",
@@ -64,7 +64,7 @@ def classify(response: Response) -> Verdict:
 
 def explain(response: Response) -> tuple[str, str]:
     word = response.text if _WORD.fullmatch(response.text) else f"http_{response.status}"
-    return word, _TODO.get(word, response.text)
+    return word, _REMEDIES.get(word, response.text)
 
 
 def check(account: Account[Settings]) -> Steps[str]:
