@@ -8,11 +8,11 @@ import re
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
-from urllib.parse import parse_qsl
 
+from loader.rehearsal import google
 from loader.rehearsal.fake import Call, Reply
+from loader.rehearsal.google import refused
 
-CLIENT, SECRET, REFRESH, TOKEN = "rehearsal-client", "rehearsal-secret", "rehearsal-refresh", "ya29.rehearsal"
 ACCOUNT, LIST = "1234567890", "77"
 MAX_MEMBERS, MAX_IDENTIFIERS = 10_000, 10
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -24,8 +24,7 @@ _KNOWN = {"destinations", "audienceMembers", "encoding", "validateOnly"}
 
 def settings(url: str) -> dict[str, Any]:
     """Return the settings with which a destination speaks to this fake at `url`."""
-    client = {"client_id": CLIENT, "client_secret": SECRET, "refresh_token": REFRESH}
-    return {**client, "host": url, "auth_host": url, "account_id": ACCOUNT, "list_id": LIST, "terms": "ACCEPTED"}
+    return {**google.settings(url), "account_id": ACCOUNT, "list_id": LIST, "terms": "ACCEPTED"}
 
 
 class Fake:
@@ -40,13 +39,8 @@ class Fake:
         return self.people
 
     def answer(self, call: Call) -> Reply:
-        if (call.method, call.path) == ("POST", "/token"):
-            wanted = {"grant_type": "refresh_token", "client_id": CLIENT, "client_secret": SECRET}
-            if dict(parse_qsl(call.body.decode())) != {**wanted, "refresh_token": REFRESH}:
-                return Reply(400, {"error": "invalid_grant", "error_description": "Bad Request"})
-            return Reply(200, {"access_token": TOKEN, "expires_in": 3599, "token_type": "Bearer"})
-        if call.headers.get("authorization") != f"Bearer {TOKEN}":
-            return _error(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.")
+        if (answer := google.admitted(call)) is not None:
+            return answer
         match call.method, call.path.removeprefix("/v1/"):
             case "POST", "audienceMembers:ingest":
                 return self._take(call.json, removes=False)
@@ -54,15 +48,15 @@ class Fake:
                 return self._take(call.json, removes=True)
             case "GET", "requestStatus:retrieve" if call.query.get("requestId") in self.asked:
                 return Reply(200, {"requestStatusPerDestination": [self._status(call.query["requestId"])]})
-        return _error(404, "NOT_FOUND", "Requested entity was not found.")
+        return refused(404, "NOT_FOUND", "Requested entity was not found.")
 
     def _take(self, body: dict[str, Any], *, removes: bool) -> Reply:
         own = {"operatingAccount": {"accountType": "GOOGLE_ADS", "accountId": ACCOUNT}, "productDestinationId": LIST}
         terms = {} if removes else {"termsOfService": {"customerMatchTermsOfServiceStatus": "ACCEPTED"}}
         if body.keys() - {"consent"} != _KNOWN | terms.keys() or body["destinations"] != [own]:
-            return _error(400, "INVALID_ARGUMENT", "Invalid JSON payload received.")
+            return refused(400, "INVALID_ARGUMENT", "Invalid JSON payload received.")
         if len(body["audienceMembers"]) > MAX_MEMBERS or not terms.items() <= body.items():
-            return _error(400, "INVALID_ARGUMENT", "There was a problem with the request.")
+            return refused(400, "INVALID_ARGUMENT", "There was a problem with the request.")
         members = [[*each["userData"]["userIdentifiers"]] for each in body["audienceMembers"]]
         bad = [place for place, each in enumerate(members) if not _valid(each)]
         if bad:
@@ -71,7 +65,7 @@ class Fake:
                 {"field": each, "description": "The identifier is invalid.", "reason": "INVALID"} for each in fields
             ]
             kind = "type.googleapis.com/google.rpc.BadRequest"
-            return _error(400, "INVALID_ARGUMENT", "See details.", [{"@type": kind, "fieldViolations": told}])
+            return refused(400, "INVALID_ARGUMENT", "See details.", [{"@type": kind, "fieldViolations": told}])
         name = f"request-{len(self.asked) + 1}"
         if not body["validateOnly"]:
             self.asked[name] = (
@@ -104,7 +98,3 @@ def _valid(member: list[dict[str, str]]) -> bool:
     one_each = all(len(each) == 1 for each in member) and names <= {"emailAddress", "phoneNumber"}
     hashed = all(_HASH.fullmatch(each) and each not in _INVALID for each in values)
     return one_each and hashed and 0 < len(member) <= MAX_IDENTIFIERS
-
-
-def _error(status: int, code: str, message: str, details: list[dict[str, Any]] | None = None) -> Reply:
-    return Reply(status, {"error": {"code": status, "message": message, "status": code, "details": details or []}})

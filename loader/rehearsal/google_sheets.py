@@ -3,11 +3,11 @@
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl
 
+from loader.rehearsal import google
 from loader.rehearsal.fake import Call, Reply
+from loader.rehearsal.google import refused
 
-CLIENT, SECRET, REFRESH, TOKEN = "rehearsal-client", "rehearsal-secret", "rehearsal-refresh", "ya29.rehearsal"
 SPREADSHEET, TAB = "1AbC", "People's list"
 MAX_LETTERS = 50_000
 _PLACE = re.compile(r"'People''s list'!A(\d+)")
@@ -15,8 +15,7 @@ _PLACE = re.compile(r"'People''s list'!A(\d+)")
 
 def settings(url: str) -> dict[str, Any]:
     """Return the settings with which a destination speaks to this fake at `url`."""
-    client = {"client_id": CLIENT, "client_secret": SECRET, "refresh_token": REFRESH}
-    return {**client, "host": url, "auth_host": url, "spreadsheet_id": SPREADSHEET, "tab": TAB}
+    return {**google.settings(url), "spreadsheet_id": SPREADSHEET, "tab": TAB}
 
 
 class Fake:
@@ -31,13 +30,8 @@ class Fake:
         return {key: {name: value for name, value in row.items() if name != ""} for key, row in rows.items()}
 
     def answer(self, call: Call) -> Reply:
-        if (call.method, call.path) == ("POST", "/token"):
-            wanted = {"grant_type": "refresh_token", "client_id": CLIENT, "client_secret": SECRET}
-            if dict(parse_qsl(call.body.decode())) != {**wanted, "refresh_token": REFRESH}:
-                return Reply(400, {"error": "invalid_grant", "error_description": "Bad Request"})
-            return Reply(200, {"access_token": TOKEN, "expires_in": 3599, "token_type": "Bearer"})
-        if call.headers.get("authorization") != f"Bearer {TOKEN}":
-            return _error(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.")
+        if (answer := google.admitted(call)) is not None:
+            return answer
         match call.method, call.path.removeprefix(f"/v4/spreadsheets/{SPREADSHEET}"):
             case "GET", "":
                 size = {"rowCount": len(self.cells), "columnCount": len(self.cells[0])}
@@ -51,7 +45,7 @@ class Fake:
                 return Reply(200, {"replies": [{}]})
             case "POST", "/values:batchUpdate" if call.json["valueInputOption"] == "RAW":
                 return self._write(call.json["data"])
-        return _error(404, "NOT_FOUND", "Requested entity was not found.")
+        return refused(404, "NOT_FOUND", "Requested entity was not found.")
 
     def _resize(self, rows: int, columns: int) -> None:
         wider = [[*row, *[""] * (columns - len(row))][:columns] for row in self.cells]
@@ -63,11 +57,11 @@ class Fake:
         for each in data:
             place, (cells,) = _PLACE.fullmatch(each["range"]), each["values"]
             if place is None:
-                return _error(400, "INVALID_ARGUMENT", f"Unable to parse range: {each['range']}")
+                return refused(400, "INVALID_ARGUMENT", f"Unable to parse range: {each['range']}")
             if int(place[1]) > len(self.cells) or len(cells) > len(self.cells[0]):
-                return _error(400, "INVALID_ARGUMENT", "Range exceeds grid limits.")
+                return refused(400, "INVALID_ARGUMENT", "Range exceeds grid limits.")
             if any(isinstance(cell, list | dict) or len(str(cell)) > MAX_LETTERS for cell in cells):
-                return _error(
+                return refused(
                     400, "INVALID_ARGUMENT", "Invalid values: your input contains more than 50000 characters."
                 )
             writes.append((int(place[1]) - 1, cells))
@@ -83,7 +77,3 @@ def _trimmed(values: list[Any]) -> list[Any]:
     while values and values[-1] in ("", []):
         values = values[:-1]
     return values
-
-
-def _error(status: int, code: str, message: str) -> Reply:
-    return Reply(status, {"error": {"code": status, "message": message, "status": code}})
