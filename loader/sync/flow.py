@@ -24,7 +24,7 @@ from loader.ledger import syncs as ledger
 from loader.sync.edges import Edges, exchange, open_edges
 from loader.sync.leasing import leased
 from loader.sync.log import Log
-from loader.sync.planning import OTHERS, REMOVALS, Frozen, Wanted, frozen, table
+from loader.sync.planning import OTHERS, REMOVALS, Frozen, Wanted, first_sync, frozen, table
 from loader.sync.polling import polled
 from loader.sync.preview import told
 from loader.sync.sending import Sending, resolve_unfinished
@@ -107,15 +107,13 @@ def _carried_out(edges: Edges, run: Run, progress: Progress) -> SyncResult:
     """Send the plan of a run to its end, or as far as the tool takes it."""
     run_id, log = run.line.run_id, Log(edges, run.line.run_id)
     edges.door.run(lambda inside: ledger.move(inside, run_id, "sending", started_at=datetime.now(UTC)))
-    query = "SELECT 1 FROM loader.sync_ledger WHERE sync = ? AND state <> 'held_out' LIMIT 1"
-    known = edges.door.run(lambda inside: inside.execute(query, [edges.name]))
+    first = first_sync(edges)
     if run.resumed:
         progress.note(f"{edges.name}: run {run_id} continues")
         resolve_unfinished(edges, log)
     error = None
     with exchange(edges.endpoint) as spoken:
         try:
-            first = "send_all" if known else edges.sync.first_sync
             _sent(edges, run, log, spoken, progress, first=first)
         except DestinationError as problem:
             error = str(problem)

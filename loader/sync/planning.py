@@ -82,6 +82,12 @@ def frozen(session: Session, edges: Edges, wanted: Wanted) -> Frozen:
     return Frozen(run_id, counts, why, invalid, state, notes)
 
 
+def first_sync(edges: Edges) -> str:
+    """Return what becomes of the rows of the next run: `first_sync` as it is set, until the ledger knows somebody."""
+    query = "SELECT 1 FROM loader.sync_ledger WHERE sync = ? AND state <> 'held_out' LIMIT 1"
+    return "send_all" if edges.door.rows(query, [edges.name]) else edges.sync.first_sync
+
+
 def _asked(dialect: Dialect, edges: Edges, wanted: Wanted, run_id: str) -> diff.Asked:
     return diff.Asked(
         sync=edges.name,

@@ -11,10 +11,16 @@ from loader.core.results import Progress
 from loader.core.sync_results import Preview, SyncPlan
 from loader.core.warehouse import Row
 from loader.sync.edges import Edges
-from loader.sync.planning import OTHERS, REMOVALS, Encoder, Frozen
+from loader.sync.planning import OTHERS, REMOVALS, Encoder, Frozen, first_sync
 
 _SAMPLE_ROWS, _CHUNK_ROWS, _SHOWN = 100, 5_000, 2
 _SECONDS_PER_REQUEST = 0.2  # where the tool declares no rate: a usual answer
+_FIRST = {  # what the numbers of a first run cannot show
+    "adopt": (
+        "the tool is not asked before the run: whom it has just so is among the rows to add, and will not be sent",
+    ),
+    "baseline_only": ("this first run counts all rows as sent, and sends none",),
+}
 
 
 def told(edges: Edges, plan: Frozen, *, full: bool, progress: Progress) -> SyncPlan:
@@ -43,7 +49,7 @@ def told(edges: Edges, plan: Frozen, *, full: bool, progress: Progress) -> SyncP
         seconds=_seconds(edges, requests),
         rejects=dict(reader.rejects) if full else None,
         previews=tuple(reader.previews),
-        notes=plan.notes,
+        notes=plan.notes + _FIRST.get(first_sync(edges), ()),
     )
 
 

@@ -121,10 +121,17 @@ def test_hubspot_is_read_and_whom_it_has_just_so_is_adopted(tmp_path: Path) -> N
             made.change(f"DELETE FROM loader.{table}")
         made.settings["first_sync"] = "adopt"
         first = len(made.server.seen)
+        plan = made.plan()
+        assert plan.adds == 3
+        assert plan.notes == (
+            "the tool is not asked before the run: whom it has just so is among the rows to add, and will not be sent",
+        )
+        assert made.server.seen[first:] == []
         assert made.sync().confirmed == 3
         assert [each.path for each in made.server.seen[first:]] == [
             *("/crm/v3/objects/contacts/batch/read", "/crm/v3/lists/7/memberships/add-and-remove")
         ]
+        assert made.plan().notes == (), "the ledger knows them now"
         assert made.sync().requests == 0
         made.audience(made.people((1,)))
         assert made.sync().removed == 2, "whom it adopted it removes, under the id that was read"
