@@ -9,8 +9,11 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from google.api_core.exceptions import GoogleAPICallError, RetryError
 from google.cloud import bigquery
+
+from loader.core.objects import Store
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 # The client would try again for ten minutes where a job failed for a limit.
@@ -42,6 +45,7 @@ class Probe:
 
     client: bigquery.Client
     dataset: str
+    bucket: Store | None = None  # a prefix of one that is where the dataset is
 
     def name(self, word: str = "t") -> str:
         """Return the name of a new table."""
@@ -83,6 +87,22 @@ class Probe:
         schema = fields(how.pop("schema")) if "schema" in how else None
         config = bigquery.LoadJobConfig(source_format="PARQUET", schema=schema, **how)
         job = self.client.load_table_from_file(parquet(rows), to, job_id=job_id, job_config=config)
+        job.result(retry=SOON)
+        return int(job.output_rows or 0)
+
+    def put(self, **objects: pa.Table) -> str:
+        """Write rows as objects below a new prefix; return its address. `__` in a name is a slash."""
+        if self.bucket is None:
+            pytest.skip("no bucket was given")
+        folder = uuid.uuid4().hex[:12]
+        for name, rows in objects.items():
+            self.bucket.write(f"{folder}/{name.replace('__', '/')}.parquet", parquet(rows).getvalue())
+        return f"{self.bucket.url}/{folder}"
+
+    def take(self, *uris: str) -> int:
+        """Load objects into a new table; return how many rows a job says it loaded."""
+        config = bigquery.LoadJobConfig(source_format="PARQUET")
+        job = self.client.load_table_from_uri(uris, self.name(), job_config=config)
         job.result(retry=SOON)
         return int(job.output_rows or 0)
 

@@ -4,7 +4,7 @@ import doctest
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -12,23 +12,21 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 from standins.bigquery import PROJECT, Standin, serve
 
 from loader.core.faults import BUSY, Fault, classified
-from loader.core.report import Part
-from loader.core.schema import Column
-from loader.core.staging import Delivery, fixed_columns
+from loader.core.staging import Delivery
 from loader.core.types import ColumnType
-from loader.core.warehouse import Site
 from loader.errors import WarehouseBusyError, WarehouseError
 from loader.storage import connect
 from loader.warehouses.bigquery import parts
 from loader.warehouses.bigquery.faults import FAULTS, failed
 from loader.warehouses.bigquery.jobs import bound
 from loader.warehouses.bigquery.processes import HOST, PROCESS, is_dead, labels
-from loader.warehouses.bigquery.staging import Stage, shelves
+from loader.warehouses.bigquery.shelves import shelves
+from loader.warehouses.bigquery.staging import Stage
+from warehouses import bigquery as projects
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 ERRORS: list[tuple[str, str, Fault]] = [
@@ -111,13 +109,24 @@ def test_parts_become_one_file_with_all_columns(tmp_path: Path) -> None:
     pq.write_table(pa.table({"#row": [1, 2], "a": ["x", None]}), tmp_path / "one")
     pq.write_table(pa.table({"#row": [3], "left": ["out"], "b": [1.5]}), tmp_path / "two")
     columns = {"#row": ColumnType.INTEGER, "b": ColumnType.DOUBLE, "a": ColumnType.JSON}
-    assert parts.rewritten([tmp_path / "one", tmp_path / "two"], columns, tmp_path / "all") == 3
-    found = pq.read_table(tmp_path / "all")
-    assert found.to_pylist() == [
+    [(file, rows, is_last)] = parts.rewritten([tmp_path / "one", tmp_path / "two"], columns, tmp_path)
+    assert (rows, is_last) == (3, True)
+    assert pq.read_table(file).to_pylist() == [
         {"c_0": 1, "b": None, "a": "x"},
         {"c_0": 2, "b": None, "a": None},
         {"c_0": 3, "b": 1.5, "a": None},
     ]
+
+
+def test_parts_of_many_bytes_become_several_files(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": ["x" * (1 << 20)] * 33}), tmp_path / "one")  # more than a row group takes
+    made = list(parts.rewritten([tmp_path / "one"] * 3, {"text": ColumnType.STRING}, tmp_path, max_bytes=1))
+    assert [(file.name, is_last) for file, _, is_last in made] == [
+        ("0.parquet", False),
+        ("1.parquet", False),
+        ("2.parquet", True),
+    ]
+    assert [(rows, pq.read_metadata(file).num_rows) for file, rows, _ in made] == [(33, 33)] * 3
 
 
 def test_a_process_is_dead_when_it_has_ended_or_is_another() -> None:
@@ -141,27 +150,8 @@ def standin() -> Iterator[Standin]:
 
 @pytest.fixture
 def stage(standin: Standin, tmp_path: Path) -> Iterator[Stage]:
-    nobody = AnonymousCredentials()  # type: ignore[no-untyped-call]  # google-auth has no types there
-    client = bigquery.Client(PROJECT, credentials=nobody, client_options={"api_endpoint": standin.endpoint})
-    store = connect(str(tmp_path), access=None, base=tmp_path)
-    site = Site(staging=store, local=lambda key: str(tmp_path / key), threads=1, wait_seconds=1.0)
-    made = Stage(client, site, {"loader_host": "here"})
-    made.prepare()
-    yield made
+    yield projects.stage(standin, connect(str(tmp_path), access=None, base=tmp_path), tmp_path)
     standin.reset()
-
-
-def delivered(folder: Path, **columns: str) -> Delivery:
-    fixed = fixed_columns("track")
-    made = {
-        name: pa.array([None], pa.string() if kind is ColumnType.STRING else pa.int64())
-        for name, kind in fixed.items()
-        if kind is not ColumnType.TIMESTAMP
-    }
-    own = {name: pa.array([7] if kind == "integer" else ["7"]) for name, kind in columns.items()}
-    pq.write_table(pa.table({**made, **own}), folder / "part")
-    targets: Mapping[str, Column] = {name: Column(kind) for name, kind in fixed.items()}
-    return Delivery("0123", "web", "clicked", [Part("part", 1, 100, columns)], fixed, targets)
 
 
 def loads(standin: Standin) -> list[str]:
@@ -169,7 +159,7 @@ def loads(standin: Standin) -> list[str]:
 
 
 def test_staging_twice_loads_once(stage: Stage, standin: Standin, tmp_path: Path) -> None:
-    [shelf] = shelves(delivered(tmp_path, n="integer"))
+    [shelf] = shelves(projects.delivered(tmp_path, n="integer"))
     stage.fill(shelf)
     stage.fill(shelf)
     assert loads(standin) == [f"loader_{shelf.fingerprint}_0"]
@@ -177,7 +167,7 @@ def test_staging_twice_loads_once(stage: Stage, standin: Standin, tmp_path: Path
 
 
 def test_a_staging_table_that_is_gone_is_loaded_by_another_job(stage: Stage, standin: Standin, tmp_path: Path) -> None:
-    [shelf] = shelves(delivered(tmp_path, n="integer"))
+    [shelf] = shelves(projects.delivered(tmp_path, n="integer"))
     stage.fill(shelf)
     stage.drop(stage.tables("0123"))
     stage.fill(shelf)
@@ -186,7 +176,7 @@ def test_a_staging_table_that_is_gone_is_loaded_by_another_job(stage: Stage, sta
 
 
 def test_a_job_that_failed_is_followed_by_another(stage: Stage, standin: Standin, tmp_path: Path) -> None:
-    [shelf] = shelves(delivered(tmp_path, n="integer"))
+    [shelf] = shelves(projects.delivered(tmp_path, n="integer"))
     standin.jobs.failing("LOAD", "backendError")
     with pytest.raises(WarehouseBusyError, match="ordered by a test"):
         stage.fill(shelf)
@@ -195,7 +185,7 @@ def test_a_job_that_failed_is_followed_by_another(stage: Stage, standin: Standin
 
 
 def test_a_job_id_that_somebody_else_has_taken_is_no_job_of_ours(stage: Stage, tmp_path: Path) -> None:
-    [shelf] = shelves(delivered(tmp_path, n="integer"))
+    [shelf] = shelves(projects.delivered(tmp_path, n="integer"))
     pq.write_table(pa.table({"a": [1]}), tmp_path / "another")
     other, job_id = f"{PROJECT}.loader_staging.another", f"loader_{shelf.fingerprint}_0"
     config = bigquery.LoadJobConfig(source_format="PARQUET")
@@ -212,6 +202,6 @@ def test_staging_tables_expire(standin: Standin) -> None:
 
 
 def test_parts_that_spell_a_column_in_two_ways_have_two_tables(tmp_path: Path) -> None:
-    one, other = delivered(tmp_path, n="integer"), delivered(tmp_path, n="string")
+    one, other = projects.delivered(tmp_path, n="integer"), projects.delivered(tmp_path, n="string")
     both = Delivery("0123", "web", "clicked", [*chain(one.parts, other.parts)], one.fixed, one.columns)
     assert [shelf.table for shelf in shelves(both)] == ["0123_0_0_clicked", "0123_0_1_clicked"]

@@ -32,6 +32,12 @@ FAULTS: tuple[Pattern, ...] = (
     Pattern(
         Fault.PERMISSION, "enable the BigQuery API for the project", codes=("accessNotConfigured", "SERVICE_DISABLED")
     ),
+    Pattern(
+        Fault.PERMISSION,
+        "grant this account `roles/storage.objectViewer` on the bucket of [staging], which load jobs read",
+        codes=("accessDenied", "forbidden"),
+        text=r"gs://|storage\.objects|cloud storage",
+    ),
     Pattern(Fault.PERMISSION, _GRANT, codes=("accessDenied", "forbidden")),
     Pattern(Fault.RATE, _AGAIN, codes=("rateLimitExceeded", "jobRateLimitExceeded", "429")),
     Pattern(
@@ -41,6 +47,14 @@ FAULTS: tuple[Pattern, ...] = (
         text="too many partitions",
     ),
     Pattern(Fault.CAPACITY, _LATER, codes=("quotaExceeded", "resourcesExceeded", "tableUnavailable")),
+    # An object that was just written is not always found (googleapis/google-cloud-node 1177, mozilla/gcp-ingestion
+    # 1261); one that is gone is written again.
+    Pattern(Fault.TRANSIENT, _AGAIN, codes=("notFound",), text="uri gs://"),
+    Pattern(
+        Fault.MISSING,
+        "use a bucket for [staging] that is in `location` of [warehouse], or a folder",
+        text="cannot read and write in different locations",
+    ),
     Pattern(
         Fault.MISSING, "correct `project` or `location` in [warehouse]", codes=("notFound",), text="project|location"
     ),

@@ -1,4 +1,4 @@
-"""Parts → one Parquet file with all columns of a staging table, in names and types that BigQuery takes.
+"""Parts → Parquet files with all columns of a staging table, in names and types that BigQuery takes.
 
 A load job takes a file's columns as they are: all files must have the same ones in the same order, a name has only
 letters, digits and `_`, and nothing is cast (cloud.google.com/bigquery/docs/loading-data-cloud-storage-parquet, read
@@ -45,16 +45,28 @@ def stored_names(columns: Iterable[str]) -> dict[str, str]:
     raise AssertionError("unreachable: there is always another name")
 
 
-def rewritten(paths: Sequence[Path], columns: Mapping[str, ColumnType], target: Path) -> int:
-    """Write the parts as one file with these columns, in order; return the rows. A column that a part lacks is null."""
+def rewritten(
+    paths: Sequence[Path], columns: Mapping[str, ColumnType], folder: Path, *, max_bytes: int | None = None
+) -> Iterator[tuple[Path, int, bool]]:
+    """Write the parts as files with these columns, in order; yield each, its rows, and whether it is the last.
+
+    A column that a part lacks is null. There is one file at least, and only one unless it outgrows `max_bytes`, by a
+    row group at most. The next one is begun when it is asked for.
+    """
     names = stored_names(columns)
     schema = pa.schema([(names[name], _ARROW[kind]) for name, kind in columns.items()])
-    rows = 0
-    with pq.ParquetWriter(target, schema, compression="zstd", compression_level=1, use_dictionary=False) as writer:
-        for group in _groups(paths, columns, schema):
-            rows += group.num_rows
-            writer.write_table(group)
-    return rows
+    groups = _groups(paths, columns, schema)
+    group = next(groups, None)
+    for number in count():
+        target, rows = folder / f"{number}.parquet", 0
+        with pq.ParquetWriter(target, schema, compression="zstd", compression_level=1, use_dictionary=False) as writer:
+            while group and not (rows and max_bytes and target.stat().st_size > max_bytes):
+                writer.write_table(group)
+                rows += group.num_rows
+                group = next(groups, None)
+        yield target, rows, group is None
+        if group is None:
+            return
 
 
 def _groups(paths: Sequence[Path], columns: Mapping[str, ColumnType], schema: pa.Schema) -> Iterator[pa.Table]:

@@ -5,23 +5,21 @@ and one whose answer was lost does not load twice. Staging tables are in a datas
 Load jobs are free, and count against 1,500 a day of a table: each load has tables of its own.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from loader.core.dialect import quoted
-from loader.core.results import Cost
-from loader.core.staging import Delivery, Group, Staged, groups, physical, staging_table
 from loader.core.types import ColumnType
 from loader.core.warehouse import Site
 from loader.errors import WarehouseError
 from loader.warehouses.bigquery.dialect import DIALECT
 from loader.warehouses.bigquery.faults import failed, translated
 from loader.warehouses.bigquery.jobs import finished, patience
-from loader.warehouses.bigquery.parts import rewritten, stored_names
+from loader.warehouses.bigquery.parts import stored_names
+from loader.warehouses.bigquery.shelves import Shelf
+from loader.warehouses.bigquery.sources import Source, discard, source
 
 if TYPE_CHECKING:
     from google.cloud import bigquery
@@ -30,41 +28,6 @@ EXPIRY_MILLISECONDS = 24 * 3600 * 1000
 _ATTEMPTS = 20  # ids that a load's job may have: each that failed, or whose table is gone, takes one
 _LABEL = "loader_parts"  # the label that says what a job loads
 _DATASET = DIALECT.staging_schema
-
-
-@dataclass(frozen=True, slots=True)
-class Shelf:
-    """What a group of parts becomes: a staging table of its columns."""
-
-    table: str
-    columns: Mapping[str, ColumnType]
-    group: Group
-
-    @property
-    def fingerprint(self) -> str:
-        """What the table is made of, as a hash."""
-        parts = [f"{part.key} {part.size}" for part in self.group.parts]
-        columns = [f"{name} {kind.value}" for name, kind in self.columns.items()]
-        return hashlib.sha256("\n".join((self.table, *parts, *columns)).encode()).hexdigest()[:40]
-
-    @property
-    def staged(self) -> Staged:
-        """The table as SQL reads it: with the names of the parts' columns."""
-        names = stored_names(self.columns)
-        listed = ", ".join(
-            f"{quoted(DIALECT, stored)} AS {quoted(DIALECT, name)}" if stored != name else quoted(DIALECT, name)
-            for name, stored in names.items()
-        )
-        where = quoted(DIALECT, _DATASET, self.table)
-        return Staged(f"(SELECT {listed} FROM {where} AS `t#`)", self.group.columns, Cost(1, 0, None))
-
-
-def shelves(delivery: Delivery) -> list[Shelf]:
-    """Return the staging tables that a delivery needs: one, unless its parts spell a column in two ways."""
-    return [
-        Shelf(staging_table(DIALECT, delivery, number), physical(delivery, group.columns), group)
-        for number, group in enumerate(groups(delivery.parts))
-    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +49,20 @@ class Stage:
             self.client.create_dataset(dataset, exists_ok=True, retry=patience())
 
     def fill(self, shelf: Shelf) -> None:
-        """Load a staging table. Where that was done already, it stays as it is."""
-        with TemporaryDirectory(prefix="loader-") as folder, translated(f"loading {_DATASET}.{shelf.table}"):
-            if self._is_there(shelf):
+        """Load a staging table; the objects that it was loaded from are gone then. Twice loads it once."""
+        with translated(f"loading {_DATASET}.{shelf.table}"):
+            if not self._is_there(shelf):
+                with TemporaryDirectory(prefix="loader-") as scratch:
+                    self._load(shelf, source(self.site, shelf, Path(scratch)))
+        discard(self.site.staging, shelf)
+
+    def _load(self, shelf: Shelf, found: Source) -> None:
+        for attempt in range(_ATTEMPTS):
+            problem = self._outcome(shelf, self._job(shelf, found, attempt), found.rows)
+            if problem is None:
                 return
-            file = Path(folder) / "parts.parquet"
-            rows = rewritten([Path(self.site.local(part.key)) for part in shelf.group.parts], shelf.columns, file)
-            for attempt in range(_ATTEMPTS):
-                job = self._job(shelf, file, attempt)
-                problem = self._outcome(shelf, job, rows)
-                if problem is None:
-                    return
-                if not isinstance(problem, _GoneError):
-                    raise problem
+            if not isinstance(problem, _GoneError):
+                raise problem
         raise WarehouseError(
             f"BigQuery: {shelf.table}: {_ATTEMPTS} load jobs were used up; abandon the load, and run again"
         )
@@ -120,7 +84,7 @@ class Stage:
                 return []
         return [each.table_id for each in listed if each.table_id.startswith(f"{load_id}_")]
 
-    def _job(self, shelf: Shelf, file: Path, attempt: int) -> Any:
+    def _job(self, shelf: Shelf, found: Source, attempt: int) -> Any:
         """Return the job of an attempt: a new one, or the one that has its id, if that is the same."""
         from google.api_core.exceptions import Conflict
 
@@ -128,16 +92,20 @@ class Stage:
         config = self._config(shelf)
         destination = f"{self.client.project}.{_DATASET}.{shelf.table}"
         try:
-            with file.open("rb") as content:
+            if found.file is None:
+                return self.client.load_table_from_uri(
+                    found.uris, destination, job_id=job_id, job_config=config, retry=patience()
+                )
+            with found.file.open("rb") as content:
                 return self.client.load_table_from_file(
-                    content, destination, job_id=job_id, job_config=config, size=file.stat().st_size
+                    content, destination, job_id=job_id, job_config=config, size=found.file.stat().st_size
                 )
         except Conflict:
             job: Any = self.client.get_job(job_id, retry=patience())
         wanted = (self.client.project, _DATASET, shelf.table, config.labels[_LABEL])
         ours = getattr(job, "destination", None)
-        found = (ours.project, ours.dataset_id, ours.table_id, job.labels.get(_LABEL)) if ours else None
-        if found != wanted:
+        known = (ours.project, ours.dataset_id, ours.table_id, job.labels.get(_LABEL)) if ours else None
+        if known != wanted:
             raise WarehouseError(f"BigQuery: job {job_id} is none of this load's: its id is taken; abandon the load")
         return job
 

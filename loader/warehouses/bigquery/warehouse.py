@@ -17,7 +17,8 @@ from loader.warehouses.bigquery.jobs import Jobs
 from loader.warehouses.bigquery.pace import Pace
 from loader.warehouses.bigquery.processes import is_dead
 from loader.warehouses.bigquery.session import Transaction, Turns, end
-from loader.warehouses.bigquery.staging import Stage, shelves
+from loader.warehouses.bigquery.shelves import shelves
+from loader.warehouses.bigquery.staging import Stage
 
 if TYPE_CHECKING:
     from google.cloud import bigquery

@@ -5,12 +5,7 @@ Sources: cloud.google.com/bigquery/docs/loading-data-cloud-storage-parquet, /ref
 """
 
 import io
-import json
-from collections.abc import Iterator
 from typing import Any
-from urllib.error import HTTPError
-from urllib.parse import quote
-from urllib.request import urlopen
 
 import duckdb
 import pyarrow as pa
@@ -20,10 +15,10 @@ import pyarrow.parquet as pq
 from standins.bigquery.answers import RefusalError, refused
 from standins.bigquery.catalog import PROJECT, Name, check_layout, named
 from standins.bigquery.fields import Field, check_names, check_read, column_ddl, evolved, kind, mode, of_arrow
+from standins.bigquery.objects import objects
 from standins.bigquery.statements import MAX_PARTITIONS, too_many_partitions
 from standins.bigquery.work import Engine
 
-MAX_URIS = 10_000
 _DISPOSITIONS = ("WRITE_APPEND", "WRITE_TRUNCATE", "WRITE_EMPTY")
 
 
@@ -31,7 +26,9 @@ def load(engine: Engine, config: dict[str, Any], data: bytes | None, storage: st
     """Run a load job; return its statistics."""
     name, day = _destination(config["destinationTable"])
     engine.catalog.dataset(name[0])
-    files = [data] if data is not None else list(_objects(config.get("sourceUris", []), storage))
+    files = (
+        [data] if data is not None else list(objects(config.get("sourceUris", []), storage, engine.catalog.location))
+    )
     rows, wanted = _agreed(files, config)
     disposition = config.get("writeDisposition", "WRITE_APPEND")
     if disposition not in _DISPOSITIONS:
@@ -86,40 +83,6 @@ def copy(engine: Engine, config: dict[str, Any]) -> dict[str, Any]:
 def _destination(reference: dict[str, str]) -> tuple[Name, str | None]:
     table, _, day = reference["tableId"].partition("$")
     return (reference["datasetId"], table), day or None
-
-
-def _objects(uris: list[str], storage: str | None) -> Iterator[bytes]:
-    """Yield what each object holds; one wildcard stands for several."""
-    if not uris or len(uris) > MAX_URIS:
-        raise refused(f"Between 1 and {MAX_URIS} source URIs are required, found {len(uris)}")
-    for uri in uris:
-        if not uri.startswith("gs://") or storage is None:
-            raise refused(f"Source URI must be a Google Cloud Storage location: {uri}")
-        bucket, _, key = uri.removeprefix("gs://").partition("/")
-        if "#" in key or key.count("*") > 1:
-            raise refused(f"Invalid source URI: {uri}")
-        for each in _matching(storage, bucket, key, uri):
-            yield _fetched(f"{storage}/storage/v1/b/{bucket}/o/{quote(each, safe='')}?alt=media", uri)
-
-
-def _matching(storage: str, bucket: str, key: str, uri: str) -> list[str]:
-    prefix, star, suffix = key.partition("*")
-    if not star:
-        return [key]
-    listing = json.loads(_fetched(f"{storage}/storage/v1/b/{bucket}/o?prefix={quote(prefix)}", uri))
-    found = [each["name"] for each in listing.get("items", []) if each["name"].endswith(suffix)]
-    if not found:
-        raise refused(f"Not found: URI {uri}", reason="notFound")
-    return found
-
-
-def _fetched(url: str, uri: str) -> bytes:
-    try:
-        with urlopen(url, timeout=30) as answer:
-            found: bytes = answer.read()
-            return found
-    except HTTPError as error:
-        raise refused(f"Not found: URI {uri}", reason="notFound") from error
 
 
 def _read(files: list[bytes], config: dict[str, Any]) -> tuple[pa.Table, list[Field]]:

@@ -98,7 +98,8 @@ class Page:
 class Buckets:
     """All buckets. Calls of several threads take turns."""
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str], location: str = "US") -> None:
+        self.location = location
         self._lock = RLock()
         self._objects: dict[str, dict[str, Stored]] = {name: {} for name in names}
         self._names: dict[str, list[str]] = {name: [] for name in names}

@@ -44,10 +44,10 @@ def answer(buckets: Buckets, request: Request) -> Answer:
         case "POST", ["b"]:
             name = json.loads(request.body)["name"]
             buckets.create(name)
-            return of_json(_bucket(name))
+            return of_json(_bucket(name, buckets.location))
         case "GET", ["b", bucket]:
             buckets.there(bucket)
-            return of_json(_bucket(bucket))
+            return of_json(_bucket(bucket, buckets.location))
         case "GET", ["b", bucket, "o"]:
             return _listed(buckets, bucket, request)
         case _, ["b", bucket, "o", name, *more]:
@@ -202,5 +202,5 @@ def _described(request: Request, found: Stored, bucket: str) -> dict[str, Any]:
     return described | {name: value for name, value in optional.items() if value}
 
 
-def _bucket(name: str) -> dict[str, str]:
-    return {"kind": "storage#bucket", "id": name, "name": name, "location": "US", "metageneration": "1"}
+def _bucket(name: str, location: str) -> dict[str, str]:
+    return {"kind": "storage#bucket", "id": name, "name": name, "location": location, "metageneration": "1"}

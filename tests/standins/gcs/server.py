@@ -34,11 +34,11 @@ class Cloud:
 
 
 @contextmanager
-def serve(*buckets: str, keys: Keys | None = None) -> Iterator[Cloud]:
+def serve(*buckets: str, keys: Keys | None = None, location: str = "US") -> Iterator[Cloud]:
     """Yield a Cloud Storage with these empty buckets; with `keys`, requests need a token of one of their accounts."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     server.daemon_threads = True
-    cloud = Cloud(f"http://127.0.0.1:{server.server_port}", Buckets(buckets))
+    cloud = Cloud(f"http://127.0.0.1:{server.server_port}", Buckets(buckets, location))
     server.RequestHandlerClass = _handler(cloud, keys)
     Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
