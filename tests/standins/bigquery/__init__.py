@@ -1,14 +1,14 @@
 """BigQuery on 127.0.0.1: its REST calls over DuckDB, as far as a loader needs them, and as strict as its documentation.
 
 It enforces: load jobs that take a Parquet file's types as they are (nothing is cast; a schema that is given must name
-every column), one schema for all files of a job, addresses of objects (one wildcard, one location), dispositions and schema update options, partition decorators, 4,000
-partitions a job, field names, case-insensitive columns; jobs with ids that are taken for good, errors in their status
-and states to be polled; sessions, and transactions that conflict by table and outlive a client that died; DDL not in
-transactions, types that change only to wider ones; reserved words, UNION with ALL or DISTINCT, UPDATE and DELETE with
-WHERE, the types that an INSERT stores, one source row per target row of a MERGE; five metadata updates of a table in
-ten seconds, 1,500 modifications a day; labels; INFORMATION_SCHEMA; expiry of tables; bytes read, by constants on
-partitions. Each module names its source. Faults can be ordered: refusals, and connections cut before or after the
-effect.
+every column), one schema for all files of a job, addresses of objects (one wildcard, one location), dispositions and
+schema update options, partition decorators, 4,000 partitions a job, field names, case-insensitive columns; jobs with
+ids that are taken for good, errors in their status and states to be polled; sessions, and transactions that conflict
+by table and outlive a client that died; DDL not in transactions, types that change only to wider ones; reserved
+words, UNION with ALL or DISTINCT, UPDATE and DELETE with WHERE, the types that an INSERT stores, one source row per
+target row of a MERGE; five metadata updates of a table in ten seconds, 1,500 modifications a day; labels;
+INFORMATION_SCHEMA; expiry of tables; bytes read, by constants on partitions. Each module names its source. Faults can
+be ordered: refusals, and connections cut before or after the effect.
 
 It does not prove: GoogleSQL's types in expressions (DuckDB's rules apply), slots and prices (bytes are estimates),
 permissions, real latencies, quotas of a project, the wording of messages. Nothing here was compared with the real
