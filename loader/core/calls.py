@@ -11,6 +11,7 @@ import msgspec
 import pyarrow as pa
 
 from loader.core import spec
+from loader.core.places import MAX_ELEMENTS
 
 MAX_NESTING = 500  # brackets; BigQuery's limit for JSON, and far below what native parsers survive
 _CHUNK = 256  # lines scanned again when one of a block is refused
@@ -185,6 +186,8 @@ def _envelope(line: bytes, clean: bytes, keys: dict[str, msgspec.Raw]) -> str | 
     elements = msgspec.json.decode(batch, type=list[msgspec.Raw])
     if not elements:
         return "empty_batch"
+    if len(elements) > MAX_ELEMENTS:
+        return "too_many_calls"
     lent = {key: sent(keys[key]) for key in ("context", "receivedAt", "sentAt") if not _null(keys.get(key))}
     return Envelope(tuple(_inherited(sent(element), lent) for element in elements))
 

@@ -90,14 +90,15 @@ def looks_like_objects(lines: Lines) -> npt.NDArray[np.bool_]:
     return np.asarray((raw[starts] == _OPEN) & (raw[stops] == _CLOSE))
 
 
-def blocks(chunks: Iterable[bytes], block_bytes: int) -> Iterator[bytes]:
+def blocks(chunks: Iterable[bytes], block_bytes: int, *, max_line_bytes: int) -> Iterator[bytes]:
     """Yield blocks of whole lines of about `block_bytes`, each ending in a newline; never an empty one.
 
-    A line longer than a block makes a longer block: the caller bounds the length of a line.
+    A line longer than a block makes a longer block, and one longer than `max_line_bytes` may come without most of its
+    rest, but still too long: a small file can unpack to a line of many gigabytes.
     """
     pending: list[bytes] = []
     size = 0
-    for chunk in chunks:
+    for chunk in _shortened(chunks, max_line_bytes):
         pending.append(chunk)
         size += len(chunk)
         if size < block_bytes or (cut := chunk.rfind(b"\n") + 1) == 0:
@@ -108,3 +109,20 @@ def blocks(chunks: Iterable[bytes], block_bytes: int) -> Iterator[bytes]:
     rest = b"".join(pending)
     if rest:
         yield rest if rest.endswith(b"\n") else rest + b"\n"
+
+
+def _shortened(chunks: Iterable[bytes], max_line_bytes: int) -> Iterator[bytes]:
+    """Yield the chunks with `x` for what comes of a line after too much of it came, and nothing for white space.
+
+    So a line with something behind `max_line_bytes` cannot become one that is shorter, or blank.
+    """
+    begun = 0  # bytes of the line whose end did not come yet
+    for chunk in chunks:
+        kept = chunk
+        if begun > max_line_bytes:
+            end = chunk.find(b"\n")
+            more = chunk if end < 0 else chunk[:end]
+            kept = (b"x" if more.strip(_SPACE) else b"") + chunk[len(more) :]
+        last = kept.rfind(b"\n")
+        begun = begun + len(kept) if last < 0 else len(kept) - last - 1
+        yield kept

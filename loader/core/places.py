@@ -4,6 +4,8 @@
 _LINE_BITS, ELEMENT_BITS = 27, 20
 FILE_SHIFT = _LINE_BITS + ELEMENT_BITS
 MAX_FILES = 1 << 16  # in one load
+MAX_LINES = (1 << _LINE_BITS) - 1  # in one file
+MAX_ELEMENTS = 1 << ELEMENT_BITS  # in one envelope
 
 
 def row_key(file: int, line: int, element: int = 0) -> int:

@@ -13,16 +13,16 @@ Evolve = Literal["evolve", "freeze", "discard"]
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Name patterns (`*`, `?`, `[…]`, case matters): everything included, but for what is excluded."""
+    """Name patterns (`*` and `?`; case matters): everything included, but for what is excluded."""
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
 
     def takes(self, names: Sequence[str]) -> bool:
         """Return whether something is taken that has all these names: its own, and those of what it lies in."""
-        if any(fnmatchcase(name, pattern) for pattern in self.exclude for name in names):
+        if any(_matches(name, pattern) for pattern in self.exclude for name in names):
             return False
-        return not self.include or any(fnmatchcase(name, pattern) for pattern in self.include for name in names)
+        return not self.include or any(_matches(name, pattern) for pattern in self.include for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +53,7 @@ class Known:
 
     tables: Tables = field(default_factory=dict)
     closed: frozenset[str] = frozenset()  # tables that take no further columns: the rest goes into `extra`
+
+
+def _matches(name: str, pattern: str) -> bool:
+    return fnmatchcase(name, pattern.replace("[", "[[]"))  # brackets are usual in names: "[Amplitude] Page Viewed"

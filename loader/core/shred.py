@@ -22,7 +22,7 @@ from loader.core.limits import cut
 from loader.core.lines import NEWLINE, blocks
 from loader.core.objects import File
 from loader.core.parts import encoded, quarantine_table, rejects_table
-from loader.core.places import FILE_SHIFT, place
+from loader.core.places import FILE_SHIFT, MAX_LINES, place
 from loader.core.policy import Known, Policy
 from loader.core.rejects import Reject
 from loader.core.report import BadFile, Counts, Part, Report, TableReport
@@ -160,6 +160,7 @@ class _Work:
         tables = {
             name: TableReport(each.route.call, each.builder.found, tuple(each.parts))
             for name, each in self.tables.items()
+            if each.parts  # all lines may have turned out to be no events
         }
         rejects, quarantine = tuple(self.keys["rejects"]), tuple(self.keys["quarantine"])
         return Report(tables | projected(tables), self.counts, tuple(bad), rejects, quarantine)
@@ -167,12 +168,15 @@ class _Work:
     def _file(self, each: Input, read: Read) -> tuple[BadFile | None, bool]:
         """Take a file's lines; return what is wrong with it, and whether some of its lines were taken."""
         self.counts[each.ordinal] = Counts()
-        line = 1
+        line, most = 1, self.shard.policy.max_line_bytes
         try:
-            for block in blocks(unpacked(read(each.file)), self.block_bytes):
+            for block in blocks(unpacked(read(each.file)), self.block_bytes, max_line_bytes=most):
+                count = int(np.count_nonzero(np.frombuffer(block, np.uint8) == NEWLINE))
+                if line + count > MAX_LINES:
+                    raise CorruptFileError("too_many_lines", f"a file may have {MAX_LINES:,} lines; split it")
                 for routed in self.router.route(block, each.ordinal, line):
                     self._take(routed, each.ordinal)
-                line += int(np.count_nonzero(np.frombuffer(block, np.uint8) == NEWLINE))
+                line += count
         except (CorruptFileError, ObjectChangedError, AccessError) as error:
             return _bad(each, error), line > 1
         return None, line > 1

@@ -60,16 +60,19 @@ def quarantine_text(config: Config, line: QuarantineLine) -> str | None:
         return None
     events = connect(settings.url, access=settings.access, base=config.base)
     try:
-        found = numbered(unpacked(events.read(file)), line.line)
+        found = numbered(unpacked(events.read(file)), line.line, settings.max_line_bytes)
     except (ObjectChangedError, CorruptFileError):
         return None
     return None if found is None else found.decode(errors="backslashreplace")
 
 
-def numbered(chunks: Iterable[bytes], number: int) -> bytes | None:
-    """Return a line of a file by its number, from 1, without the spaces around it; None past the end."""
+def numbered(chunks: Iterable[bytes], number: int, max_line_bytes: int) -> bytes | None:
+    """Return a line of a file by its number, from 1, without the spaces around it; None past the end.
+
+    A longer line than `max_line_bytes` may come without most of its rest.
+    """
     passed = 1
-    for block in blocks(chunks, _BLOCK_BYTES):
+    for block in blocks(chunks, _BLOCK_BYTES, max_line_bytes=max_line_bytes):
         count = block.count(b"\n")
         if number < passed + count:
             return block.split(b"\n")[number - passed].strip(_SPACE)

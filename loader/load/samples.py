@@ -62,7 +62,7 @@ def _lines(run: Run, manifest: Manifest) -> Iterator[str]:
         ordinal, line, _ = place(key)
         file = run.load.arrivals[ordinal].file
         try:
-            text = numbered(unpacked(run.edges.events.read(file)), line)
+            text = numbered(unpacked(run.edges.events.read(file)), line, run.edges.policy.max_line_bytes)
         except (StorageError, CorruptFileError):
             continue  # gone since: the counts stand
         sample = masked((text or b"").decode(errors="replace")).replace("`", "'")

@@ -137,6 +137,7 @@ def test_a_line_may_nest_500_deep() -> None:
         (b'{"type":null,"batch":[]}', "missing_type"),
         (b'{"batch":{}}', "batch_not_array"),
         (b'{"batch":[]}', "empty_batch"),
+        pytest.param(b'{"batch":[' + b"0," * (1 << 20) + b"0]}", "too_many_calls", id="more than a row key counts"),
         (b"{} {}", "not_json"),
         (b'{"a":01}', "not_json"),
         (b'{"a":NaN}', "not_json"),

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from loader.core.calls import Slices, heads
 from loader.core.lines import blocks, joined, looks_like_objects, of, split
 
+LONG = 1 << 20
 CHUNKS = st.lists(st.text("ab\n", max_size=8).map(str.encode), max_size=8)
 
 
 @given(CHUNKS, st.integers(1, 12))
 def test_blocks_are_whole_lines_however_the_file_is_chunked(chunks: list[bytes], block_bytes: int) -> None:
     content = b"".join(chunks)
-    found = list(blocks(chunks, block_bytes))
+    found = list(blocks(chunks, block_bytes, max_line_bytes=LONG))
     assert b"".join(found) == content + b"\n" * (content[-1:] not in (b"", b"\n"))
     assert all(block.endswith(b"\n") for block in found)
 
@@ -24,8 +25,39 @@ def test_blocks_are_whole_lines_however_the_file_is_chunked(chunks: list[bytes],
 @given(st.binary(max_size=60).map(lambda data: data.replace(b"\r", b"\n")), st.integers(1, 9))
 def test_blocks_grow_no_further_than_a_chunk_and_a_line(content: bytes, block_bytes: int) -> None:
     longest = max(map(len, content.split(b"\n"))) + 1
-    found = blocks((content[at : at + 4] for at in range(0, len(content), 4)), block_bytes)
+    found = blocks((content[at : at + 4] for at in range(0, len(content), 4)), block_bytes, max_line_bytes=LONG)
     assert all(len(block) <= block_bytes + 4 + longest for block in found)
+
+
+PIECES_OF_LINES = st.sampled_from([b"\n", b"\n", b" ", b"\t\r ", b"{}", b'{"a":', b'"   "}', b"xyz"])
+
+
+@given(st.lists(PIECES_OF_LINES, max_size=20), st.integers(1, 12), st.integers(0, 9))
+def test_a_line_without_its_rest_is_still_too_long_or_no_event(
+    chunks: list[bytes], block_bytes: int, max_line_bytes: int
+) -> None:
+    sent = b"".join(chunks).split(b"\n")
+    found = b"".join(blocks(chunks, block_bytes, max_line_bytes=max_line_bytes)).split(b"\n")
+    assert len(found) - (found[-1:] == [b""]) == len(sent) - (sent[-1:] == [b""])
+    for before, after in zip(map(bytes.strip, sent), map(bytes.strip, found), strict=False):
+        if before == after:
+            continue
+        assert len(before) + len(b" \t\r ") > max_line_bytes
+        assert len(after) > max_line_bytes or not is_json(after)
+
+
+def is_json(text: bytes) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def test_a_line_without_an_end_takes_no_more_memory_than_one_that_is_just_too_long() -> None:
+    endless = (b"x" * 1_000 for _ in range(5_000))
+    [block] = blocks(endless, 100, max_line_bytes=10_000)
+    assert 10_000 < len(block) < 17_000
 
 
 @given(CHUNKS)

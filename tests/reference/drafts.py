@@ -154,7 +154,7 @@ def _wanted(cell: Cell, settings: Settings) -> bool:
     dotted = [".".join(keys[:length]) for length in range(1, len(keys) + 1)]
 
     def matched(patterns: Sequence[str]) -> bool:
-        return any(fnmatchcase(path, pattern) for path in dotted for pattern in patterns)
+        return any(fnmatchcase(path, pattern.replace("[", "[[]")) for path in dotted for pattern in patterns)
 
     included = not settings.include_properties or matched(settings.include_properties)
     return included and not matched(settings.exclude_properties)

@@ -56,6 +56,8 @@ def _events(file: File, number: int, line: bytes, max_line_bytes: int) -> Iterat
         yield "batch_not_array"
     elif not keys["batch"].items:
         yield "empty_batch"
+    elif len(keys["batch"].items) > 1 << 20:
+        yield "too_many_calls"
     else:
         for index, element in enumerate(keys["batch"].items):
             if element.kind == "object":

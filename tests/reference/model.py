@@ -20,7 +20,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a source may configure; patterns are those of `fnmatchcase`."""
+    """What a source may configure; patterns are those of `fnmatchcase`, but for `[`, which is itself."""
 
     max_line_bytes: int = 1 << 20
     max_depth: int = 5

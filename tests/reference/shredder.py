@@ -74,7 +74,7 @@ def _turned_away(event: Event, settings: Settings, existing: State) -> str | Non
 
 
 def _matched(name: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+    return any(fnmatchcase(name, pattern.replace("[", "[[]")) for pattern in patterns)
 
 
 def _by_table(

@@ -72,7 +72,8 @@ static inline int added(Buffer *buffer, const void *bytes, size_t size)
     size_t start = buffer->size;
     if (!grown(buffer, start + size, 0))
         return 0;
-    memcpy(buffer->bytes + start, bytes, size);
+    if (size) /* a buffer that never held a byte has no place */
+        memcpy(buffer->bytes + start, bytes, size);
     return 1;
 }
 
