@@ -60,10 +60,14 @@ def attempts(session: Session, source: str, keys: Sequence[str]) -> int:
     return len(found)
 
 
-def newest_partition(session: Session, source: str) -> datetime | None:
-    """Return the start of the newest partition of which a file was loaded."""
+def newest_partition(session: Session, source: str, now: datetime) -> datetime | None:
+    """Return the start of the newest partition until now of which a file was loaded.
+
+    A file in the folder of a day to come, by a clock that was wrong, must not hide all that arrives before that day.
+    """
     found: datetime | None = session.execute(
-        "SELECT max(partition_at) FROM loader.files WHERE source = ? AND state = 'loaded'", [source]
+        "SELECT max(partition_at) FROM loader.files WHERE source = ? AND state = 'loaded' AND partition_at <= ?",
+        [source, now],
     )[0][0]
     return found
 
@@ -202,12 +206,12 @@ def abandon(session: Session, load_id: str) -> int:
     return int(files[0][0])
 
 
-def merged_tables(session: Session, load_id: str) -> dict[str, Row]:
-    """Return table → (rows, duplicates, seconds) of the tables that a load has merged."""
+def merged_tables(session: Session, load_id: str, schema: str) -> dict[str, Row]:
+    """Return table → (rows, duplicates, seconds) of the tables of a schema that a load has merged."""
     rows = session.execute(
         f"SELECT table_name, {quoted(session.dialect, 'rows')}, duplicates, seconds FROM loader.load_tables "
-        "WHERE load_id = ? AND error IS NULL",
-        [load_id],
+        "WHERE load_id = ? AND schema_name = ? AND error IS NULL",
+        [load_id, schema],
     )
     return {table: rest for table, *rest in rows}  # type: ignore[misc]  # three values
 

@@ -136,11 +136,18 @@ def note_bad_files(session: Session, source: str, load: PlannedLoad, bad: Sequen
 
 
 def resolve(session: Session, source: str, load: PlannedLoad, now: datetime) -> None:
-    """Mark what earlier loads rejected and quarantined in this load's files as resolved: this load says it anew."""
-    for table in ("quarantine", "rejects"):
+    """Mark what earlier loads rejected and quarantined in this load's files as resolved: this load says it anew.
+
+    The rejects of a file that was rewritten since stay: they belong to the rows of the earlier load.
+    """
+    rewritten = "SELECT f.key FROM loader.files AS f WHERE f.load_id = ?"
+    same = f"""
+SELECT e.load_id || ' ' || e.key FROM loader.files AS e JOIN loader.files AS f
+  ON f.source = e.source AND f.key = e.key AND f.version = e.version WHERE f.load_id = ?"""
+    for table, chosen in (("quarantine", f"file IN ({rewritten})"), ("rejects", f"load_id || ' ' || file IN ({same})")):
         session.execute(
             f"UPDATE loader.{table} SET resolved_at = ? WHERE source = ? AND load_id <> ? AND resolved_at IS NULL "
-            "AND file IN (SELECT f.key FROM loader.files AS f WHERE f.load_id = ?)",
+            f"AND {chosen}",
             [now, source, load.load_id, load.load_id],
         )
 

@@ -149,7 +149,7 @@ def _merged_before(run: Run, opened: Warehouse) -> dict[str, Row]:
     """Put the load into state loading; return what it merged before."""
     with opened.session() as session:
         ledger.move(session, run.load.load_id, "loading")
-        return ledger.merged_tables(session, run.load.load_id)
+        return ledger.merged_tables(session, run.load.load_id, run.edges.settings.schema)
 
 
 def _finished_again(run: Run, manifest: Manifest, opened: Warehouse, merged: list[TableResult]) -> bool | None:

@@ -30,7 +30,7 @@ def pending(edges: Edges, session: Session, window: Window, *, replay: bool = Fa
     """
     start = window.start
     if start is None and not replay:
-        newest = loads.newest_partition(session, edges.source)
+        newest = loads.newest_partition(session, edges.source, datetime.now(UTC))
         start = None if newest is None else newest - edges.settings.lookback
     known = (
         set() if replay else loads.known_files(session, edges.source, None if edges.settings.layout is None else start)

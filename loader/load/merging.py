@@ -103,7 +103,7 @@ def _noted(warehouse: Warehouse, plan: Merge, failed: TableResult, parts: int) -
     """Write that a table failed, unless the answer was lost and it did not."""
     table = failed.table.removeprefix(f"{plan.schema}.")
     with warehouse.session() as session:
-        done = loads.merged_tables(session, plan.load_id)
+        done = loads.merged_tables(session, plan.load_id, plan.schema)
         if table in done:
             return [TableResult(failed.table, *done[table])]
         loads.note_tables(session, plan.load_id, plan.schema, [(failed, parts)])
@@ -113,7 +113,7 @@ def _noted(warehouse: Warehouse, plan: Merge, failed: TableResult, parts: int) -
 def _together_again(warehouse: Warehouse, plan: Merge, batch: list[Table], *, lease: Lease) -> list[TableResult]:
     """Do as `_together` does, but for tables that an earlier try merged after all: only its answer was lost."""
     with warehouse.session() as session:
-        done = loads.merged_tables(session, plan.load_id)
+        done = loads.merged_tables(session, plan.load_id, plan.schema)
     left = [(name, report) for name, report in batch if name not in done]
     before = [TableResult(f"{plan.schema}.{name}", *done[name]) for name, _ in batch if name in done]
     return [*before, *(_together(warehouse, plan, left, lease=lease) if left else ())]

@@ -4,7 +4,7 @@ For a scheduler that asks often: the warehouse is open only for its answer, neve
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace as with_settings
 
@@ -39,7 +39,7 @@ def waiting(config: Config, source: str, *, back: timedelta | None) -> list[Wait
     edges = open_edges(config, source)
     patient = with_settings(config, load=with_settings(config.load, lock_wait=_PATIENCE))
     with reading(patient) as (_, asked), asked.session() as session:
-        newest = loads.newest_partition(session, source)
+        newest = loads.newest_partition(session, source, datetime.now(UTC))
         start = None if newest is None else newest - (back or edges.settings.lookback)
         known = loads.known_files(session, source, None if edges.settings.layout is None else start)
         opened = facts.open_partitions(session, source)

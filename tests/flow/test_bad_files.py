@@ -244,3 +244,13 @@ def test_files_that_do_not_follow_the_layout_are_told(project: Any) -> None:
     [result] = load(config, "web", window=Window(), replay=False, progress=progress)
     assert result.files == 1
     assert any("2026-13-45/99/b.jsonl" in note for note in progress.notes)
+
+
+def test_a_file_of_a_day_to_come_hides_none_that_arrive_before_it(project: Callable[..., Config]) -> None:
+    config = project()
+    harness.put(config, "2099-01-01/00/a.jsonl.gz", lines(track(messageId="early")))
+    harness.put(config, "a.jsonl.gz", lines(track(messageId="first")))
+    assert [each.rows for each in harness.run(config)] == [2]
+    harness.put(config, "2026-01-01/06/b.jsonl.gz", lines(track(messageId="next")))
+    assert [each.rows for each in harness.run(config)] == [1]
+    assert harness.run(config) == []

@@ -62,6 +62,18 @@ def test_files_of_an_abandoned_load_are_new_again_and_its_rows_are_not_loaded_tw
     assert [len(rows(config, table)) for table in ("tracks", "order_completed", "other")] == [2, 1, 1]
 
 
+def test_a_load_that_goes_on_in_another_schema_is_whole_there(project: Project) -> None:
+    config = project()
+    assert stuck(config).rows == 1
+    moved = project(source='schema = "moved"')
+    [result] = run(moved)
+    assert (result.resumed, result.state, result.rows, result.conserved) == (True, "done", 2, True)
+    assert sorted(query(config, "SELECT id FROM moved.tracks")) == [("m1",), ("m2",)]
+    assert query(config, "SELECT id FROM moved.other UNION ALL SELECT id FROM moved.order_completed ORDER BY 1") == [
+        *[("m1",), ("m2",)]
+    ]
+
+
 def test_abandoning_twice_releases_nothing_more(project: Project) -> None:
     config = project()
     result = stuck(config)

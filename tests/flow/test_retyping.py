@@ -143,6 +143,16 @@ def test_a_value_comes_back_after_a_replay_too(project: Project) -> None:
     assert column(config, "x") == ["1", "abc"]
 
 
+@pytest.mark.parametrize("rest", [[order(2, x="abc"), order(3)], [order(3)]], ids=["with it", "without it"])
+def test_a_value_comes_back_after_its_file_was_rewritten_too(rest: list[dict[str, Any]], project: Project) -> None:
+    config = loaded(project(), lines(order(1, x=1)), lines(order(2, x="abc")))
+    put(config, "1.gz", lines(*rest))
+    assert [each.rows for each in run(config)] == [1]
+    assert retype(config, ORDERS, "x", "string").restored == 1
+    assert column(config, "x") == ["1", "abc", None]
+    assert rejects(config, limit=9) == []
+
+
 def test_a_duplicate_lends_no_value_to_the_row_that_is_there(project: Project) -> None:
     config = loaded(project(), lines(order(1, x=1), order(2)), lines(order(2, x="abc"), order(1, x="b")))
     assert retype(config, ORDERS, "x", "string") == Retyped(ORDERS, "x", "integer", "string", 0, 0)
