@@ -141,7 +141,7 @@ def resolve(session: Session, source: str, load: PlannedLoad, now: datetime) -> 
     The rejects of a file that was rewritten since stay: they belong to the rows of the earlier load.
     """
     rewritten = "SELECT f.key FROM loader.files AS f WHERE f.load_id = ?"
-    same = f"""
+    same = """
 SELECT e.load_id || ' ' || e.key FROM loader.files AS e JOIN loader.files AS f
   ON f.source = e.source AND f.key = e.key AND f.version = e.version WHERE f.load_id = ?"""
     for table, chosen in (("quarantine", f"file IN ({rewritten})"), ("rejects", f"load_id || ' ' || file IN ({same})")):
