@@ -1,7 +1,8 @@
 """What a source's settings ask of its events: limits, evolution, and which events and properties to take."""
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -45,6 +46,11 @@ class Policy:
         if not self.properties.include and not self.properties.exclude:
             return True
         return self.properties.takes([".".join(path[:length]) for length in range(1, len(path) + 1)])
+
+
+def digest(policy: Policy) -> str:
+    """Return a name of all that says what becomes of a line; which rows count as duplicates is said by the merge."""
+    return hashlib.sha256(repr(replace(policy, dedupe_window=timedelta())).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from functools import partial
 
 from loader.config import Config
 from loader.core.plan import Arrival, loads
+from loader.core.policy import digest
 from loader.core.report import Part
 from loader.core.results import LoadResult, Progress, State, TableResult, Window
 from loader.core.schema import Tables
@@ -75,14 +76,28 @@ def shredded_before(run: Run) -> Manifest:
 
     with connected(run.edges.config, staging=run.edges.staging) as opened:
         known = retried(partial(known_tables, opened, run.edges.settings.schema))
-    manifest = stored_manifest(run)
+        manifest = stored_manifest(run)
+        outdated = manifest is not None and retried(partial(_outdated, run, manifest, opened))
     if manifest is not None and not has_parts(run, manifest):
         run.progress.note(f"{run.edges.source}: parts of load {run.load.load_id} are gone; its files are read again")
+    elif outdated:
+        run.progress.note(f"{run.edges.source}: the settings changed since the files of {run.load.load_id} were read")
     elif manifest is not None and fits(
         known, manifest.tables, max_columns=run.edges.policy.max_columns, respells=run.edges.policy.respells
     ):
         return manifest
     return shredded(run, known, manifest)
+
+
+def _outdated(run: Run, manifest: Manifest, opened: Warehouse) -> bool:
+    """Return whether a manifest says what other settings made of the files, and none of it is in a table yet.
+
+    Where some of it is, the load ends as it began: its sums are those of the manifest. So does a reload, always.
+    """
+    if run.kind == "reload" or manifest.policy in ("", digest(run.edges.policy)):
+        return False
+    with opened.session() as session:
+        return not ledger.merged_tables(session, run.load.load_id, run.edges.settings.schema)
 
 
 def merged(run: Run, manifest: Manifest, blocked: set[str]) -> LoadResult:
@@ -116,7 +131,9 @@ def claimed(
 ) -> list[Run]:
     """Claim files; return a load for each bounded share of them."""
     attempt = ledger.attempts(session, edges.source, [each.file.key for each in arrivals])
-    planned = list(loads(edges.source, arrivals, max_bytes=edges.config.load.max_load_bytes, attempt=attempt))
+    # Projects with warehouses of their own may share a staging folder, the names of sources and the files.
+    name = f"{edges.source} {edges.config.warehouse!r}"
+    planned = list(loads(name, arrivals, max_bytes=edges.config.load.max_load_bytes, attempt=attempt))
     for each in planned:
         ledger.claim(session, edges.source, each, kind=kind, now=datetime.now(UTC))
     return [run(each, kind, False, time.monotonic()) for each in planned]

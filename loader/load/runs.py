@@ -39,6 +39,7 @@ class Manifest(msgspec.Struct, frozen=True):
     bad_files: list[BadFile]
     rejects: list[tuple[str, list[str]]]  # part, and the tables whose rejects in it are void
     quarantine: list[str]  # parts
+    policy: str = ""  # digest of the settings that say what becomes of a line
 
     @property
     def total(self) -> Counts:
@@ -49,7 +50,7 @@ class Manifest(msgspec.Struct, frozen=True):
         return result
 
 
-def manifest(reports: list[Report], voided: dict[int, frozenset[str]], again: list[Report]) -> Manifest:
+def manifest(reports: list[Report], voided: dict[int, frozenset[str]], again: list[Report], *, policy: str) -> Manifest:
     """Return the manifest of all shards' reports.
 
     `voided`: tables that a shard wrote again, so that its first rejects of them count no more; `again` has the new.
@@ -61,6 +62,7 @@ def manifest(reports: list[Report], voided: dict[int, frozenset[str]], again: li
         sorted((bad for each in reports for bad in each.bad_files), key=lambda bad: bad.file),
         rejects + [(key, []) for each in again for key in each.rejects],
         [key for each in reports for key in each.quarantine],
+        policy,
     )
 
 

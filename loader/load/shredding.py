@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from loader.core.plan import shards
-from loader.core.policy import Known
+from loader.core.policy import Known, digest
 from loader.core.schema import Tables
 from loader.core.settling import replaced, settle
 from loader.core.shred import Input, Shard
@@ -39,7 +39,7 @@ def shredded(run: Run, known: Tables, before: Manifest | None = None) -> Manifes
     again = workers.reports(edges, [workers.job(edges, each, turn="again") for each in second], run.progress)
     for shard, report in zip(second, again, strict=True):
         reports[shard.index] = replaced(reports[shard.index], report, shard.only)
-    found = manifest(reports, dict(settled.again), again)
+    found = manifest(reports, dict(settled.again), again, policy=digest(edges.policy))
     store_manifest(run, found, before=before)
     return found
 

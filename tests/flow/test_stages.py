@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -55,6 +56,32 @@ def test_parts_that_tables_no_longer_take_are_made_again(web: Config) -> None:
     assert {row["total"] for row in harness.rows(web, "order_completed")} == {0, 1, 2, 7, None}
     assert {(each[2], each[3], each[4]) for each in harness.rejects(web)} == {("total", '"many"', "not_integer")}
     harness.assert_settled(web)
+
+
+SECRET = 'events = { exclude = ["Secret"] }'
+
+
+def test_parts_that_were_made_by_other_settings_are_made_again(project: Callable[..., Config]) -> None:
+    config = project()
+    harness.put(config, "a.jsonl", harness.lines(harness.track("Secret"), harness.track("Open")))
+    converted(config, Window())
+    (result,) = harness.run(project(source=SECRET))
+    assert (result.resumed, result.rows, result.filtered, result.conserved) == (True, 1, 1, True)
+    assert sorted(harness.tables(config)) == ["open", "tracks"]
+    harness.assert_settled(config)
+
+
+def test_projects_that_share_staging_and_files_share_no_parts(tmp_path: Path) -> None:
+    shared = 'workers = 1\n[staging]\nurl = "../staging"'
+    one, other = (
+        harness.project(tmp_path / name, source=source, load=shared) for name, source in (("a", SECRET), ("b", ""))
+    )
+    (tmp_path / "b" / "events").rmdir()
+    (tmp_path / "b" / "events").symlink_to(tmp_path / "a" / "events")
+    harness.put(one, "a.jsonl", harness.lines(harness.track("Secret"), harness.track("Open")))
+    converted(one, Window())
+    assert [(each.rows, each.filtered) for each in harness.run(other)] == [(2, 0)]
+    assert [(each.resumed, each.rows, each.filtered) for each in harness.run(one)] == [(True, 1, 1)]
 
 
 def test_hours_may_be_merged_in_any_order(web: Config) -> None:
