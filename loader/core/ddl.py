@@ -4,8 +4,9 @@ Where a warehouse cannot alter a column's type, a new column takes its values an
 two leaves the new column under its own name; `repairs` finds it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import assert_never
 
@@ -15,6 +16,9 @@ from loader.core.schema import AddColumn, Change, Columns, CreateTable, Tables, 
 from loader.core.spec import PROFILES
 from loader.core.types import ColumnType
 
+Said = Mapping[tuple[str, str], str]  # what is said of a new (table, column), or of (table, "")
+NOTHING: Said = {}
+_DESCRIBED = 400_000  # characters of descriptions in one statement, which may have a million in BigQuery
 NEW = "#new"  # behind the name of a column that takes over from another; an identifier never holds a `#`
 
 
@@ -31,34 +35,41 @@ def create_schema(dialect: Dialect, schema: str) -> str:
     return f"CREATE SCHEMA IF NOT EXISTS {quoted(dialect, schema)}"
 
 
-def create_table(dialect: Dialect, schema: str, table: str, columns: Columns) -> str:
+def create_table(dialect: Dialect, schema: str, table: str, columns: Columns, said: Said = NOTHING) -> str:
     """Return the statement that makes a table unless it is there."""
-    lines = ",\n".join(f"  {quoted(dialect, name)} {_stored(dialect, each.type)}" for name, each in columns.items())
+    described = partial(_described, dialect, said, table, len(columns))
+    lines = ",\n".join(
+        f"  {quoted(dialect, name)} {_stored(dialect, each.type)}{described(name)}" for name, each in columns.items()
+    )
     layout = dialect.layout.profiles if table in PROFILES else dialect.layout.events
     chosen = layout if {"id", "received_at"} <= columns.keys() else dialect.layout.others
-    return f"CREATE TABLE IF NOT EXISTS {quoted(dialect, schema, table)} (\n{lines}\n){chosen}"
+    of_table = described("", before="\n")
+    return f"CREATE TABLE IF NOT EXISTS {quoted(dialect, schema, table)} (\n{lines}\n){chosen}{of_table}"
 
 
-def steps(dialect: Dialect, schema: str, changes: Sequence[Change]) -> Iterator[Step]:
-    """Yield the changes, in order, with their statements: columns are added as many at once as the warehouse can."""
+def steps(dialect: Dialect, schema: str, changes: Sequence[Change], said: Said = NOTHING) -> Iterator[Step]:
+    """Yield the changes, in order, with their statements: columns are added as many at once as the warehouse can.
+
+    What is said of tables and columns is in the statements where the warehouse takes it there; else see `comments`.
+    """
     for (kind, table), group in groupby(changes, key=lambda each: (type(each), each.table)):
         members = list(group)
         if kind is AddColumn:
             added = [each for each in members if isinstance(each, AddColumn)]
             for start in range(0, len(added), dialect.adds_at_once):
                 some = tuple(added[start : start + dialect.adds_at_once])
-                yield Step(some, (add_columns(dialect, schema, table, some),))
+                yield Step(some, (add_columns(dialect, schema, table, some, said),))
         else:
-            yield from (Step((each,), statements(dialect, schema, each)) for each in members)
+            yield from (Step((each,), statements(dialect, schema, each, said)) for each in members)
 
 
-def statements(dialect: Dialect, schema: str, change: Change) -> tuple[str, ...]:
+def statements(dialect: Dialect, schema: str, change: Change, said: Said = NOTHING) -> tuple[str, ...]:
     """Return the statements that make a change."""
     match change:
         case CreateTable(table, columns):
-            return (create_table(dialect, schema, table, columns), *_indexes(dialect, schema, table, columns))
+            return (create_table(dialect, schema, table, columns, said), *_indexes(dialect, schema, table, columns))
         case AddColumn(table, _, _):
-            return (add_columns(dialect, schema, table, [change]),)
+            return (add_columns(dialect, schema, table, [change], said),)
         case WidenColumn(table, column, old, new):
             return widen(dialect, (schema, table, column), old, new)
         case _:
@@ -73,10 +84,11 @@ def _indexes(dialect: Dialect, schema: str, table: str, columns: Columns) -> Ite
             yield each.format(name=quoted(dialect, f"{table}#{number}"), table=quoted(dialect, schema, table))
 
 
-def add_columns(dialect: Dialect, schema: str, table: str, columns: Sequence[AddColumn]) -> str:
+def add_columns(dialect: Dialect, schema: str, table: str, columns: Sequence[AddColumn], said: Said = NOTHING) -> str:
     """Return the statement that adds columns to one table."""
     added = ", ".join(
         dialect.add_column.format(column=quoted(dialect, each.column), type=_stored(dialect, each.type))
+        + _described(dialect, said, table, len(columns), each.column)
         for each in columns
     )
     return f"ALTER TABLE {quoted(dialect, schema, table)} {added}"
@@ -120,14 +132,24 @@ def mended(found: Tables) -> Tables:
     }
 
 
-def comments(dialect: Dialect, schema: str, table: str, *, said: str, columns: Sequence[tuple[str, str]]) -> list[str]:
-    """Return the statements that say what a table and some of its columns are, where the warehouse keeps that."""
-    where = quoted(dialect, schema, table)
-    made = [dialect.comment_table.format(table=where, text=literal(dialect, said))] if said else []
-    for name, text in columns:
-        column = quoted(dialect, name)
-        made.append(dialect.comment_column.format(table=where, column=column, text=literal(dialect, text)))
-    return [each for each in made if each]
+def comments(dialect: Dialect, schema: str, said: Said) -> Iterator[str]:
+    """Yield the statements that say what tables and columns are, where the warehouse has such statements."""
+    for (table, column), text in said.items():
+        names = {"table": quoted(dialect, schema, table), "text": literal(dialect, text)}
+        if column and dialect.comment_column:
+            yield dialect.comment_column.format(**names, column=quoted(dialect, column))
+        elif not column and dialect.comment_table:
+            yield dialect.comment_table.format(**names)
+
+
+def _described(dialect: Dialect, said: Said, table: str, count: int, column: str, *, before: str = " ") -> str:
+    """Return what follows one of so many new columns, or, of no name, a new table; empty where nothing is said."""
+    text = said.get((table, column), "")
+    if not text or not dialect.described:
+        return ""
+    limit = min(dialect.max_described, _DESCRIBED // count)
+    short = text if len(text) <= limit else f"{text[: limit - 1]}…"
+    return before + dialect.described.format(text=literal(dialect, short))
 
 
 def sentence(schema: str, change: Change) -> str:

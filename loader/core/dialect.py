@@ -72,6 +72,8 @@ class Dialect:
     indexes: tuple[str, ...] = ()  # after a new table of events; {name} is a name for it
     comment_table: str = ""  # "COMMENT ON TABLE {table} IS {text}"; empty: comments are not kept
     comment_column: str = ""
+    described: str = ""  # in their place, behind a new column and a new table: "OPTIONS (description={text})"
+    max_described: int = 0  # characters of such a text
     lock: tuple[str, ...] = ()  # first in a transaction, they let only one at a time ask for a lease
     guard: str = ""  # behind the query for the lease inside a merge: nobody takes it over until that ends
     # Where no query can lock: the last statement of a merge, which writes the row of the lease (source ?, token ?).

@@ -1,13 +1,13 @@
 """What a load found → the tables of the warehouse, changed so that they hold it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from loader.core import ddl
 from loader.core.dialect import Dialect
 from loader.core.objects import load_bytes
 from loader.core.report import Found
-from loader.core.schema import AddColumn, Change, CreateTable, Tables, WidenColumn, changes, settled, with_profiles
+from loader.core.schema import AddColumn, Change, CreateTable, Tables, changes, settled, with_profiles
 from loader.core.spec import PROFILES, TRACKS
 from loader.core.warehouse import Warehouse
 from loader.ledger import loads as ledger
@@ -32,15 +32,16 @@ def migrated(run: Run, manifest: Manifest, opened: Warehouse) -> tuple[tuple[str
     known = repaired(opened, run.lease, schema)
     wanted = with_profiles(settled(known, manifest.tables, max_columns=run.edges.policy.max_columns))
     needed = changes(known, wanted, manifest.tables)
-    steps = list(ddl.steps(dialect, schema, needed))
     now = datetime.now(UTC)
+    said = _said(run, manifest, dialect, needed, now)
+    steps = list(ddl.steps(dialect, schema, needed, said))
     with opened.session() as session:
         run.lease.check(session)
         if needed:
             session.execute(ddl.create_schema(dialect, schema))
         for sql in (sql for step in steps for sql in step.statements):
             session.execute(sql)
-        for sql in _comments(run, manifest, dialect, needed, now):
+        for sql in ddl.comments(dialect, schema, said):
             session.execute(sql)
         notes.note_changes(session, schema, steps, run.load, now)
         notes.note_big(session, schema, known, wanted, run.load.load_id, now)
@@ -48,22 +49,21 @@ def migrated(run: Run, manifest: Manifest, opened: Warehouse) -> tuple[tuple[str
     return tuple(ddl.sentence(schema, change) for change in needed), {**known, **wanted}
 
 
-def _comments(run: Run, manifest: Manifest, dialect: Dialect, needed: Sequence[Change], now: datetime) -> Iterator[str]:
-    """Yield the statements that say what is new, where the warehouse keeps that: as sent, since when, by which load."""
-    if not dialect.comment_table:
-        return
+def _said(run: Run, manifest: Manifest, dialect: Dialect, needed: Sequence[Change], now: datetime) -> ddl.Said:
+    """Return what is said of what is new, where the warehouse keeps that: as sent, since when, by which load."""
+    if not dialect.comment_table and not dialect.described:
+        return {}
     since = f"first seen {now:%Y-%m-%d %H:%M} UTC, load {run.load.load_id}"
+    said: dict[tuple[str, str], str] = {}
     for change in needed:
         match change:
-            case CreateTable(table, _, found):
-                said = f"{_what(run, manifest, table)}; {since}"
-                columns = [(name, _sent(each, since)) for name, each in found.items() if each.spelled]
+            case CreateTable(table, columns, found):
+                said[table, ""] = f"{_what(run, manifest, table)}; {since}"
+                sent = ((name, each) for name, each in found.items() if each.spelled and name in columns)
+                said |= {(table, name): _sent(each, since) for name, each in sent}
             case AddColumn(table, column, _, each):
-                said, columns = "", [(column, _sent(each, since))]
-            case WidenColumn():
-                continue
-        wanted = [(name, text) for name, text in columns if isinstance(change, AddColumn) or name in change.columns]
-        yield from ddl.comments(dialect, run.edges.settings.schema, table, said=said, columns=wanted)
+                said[table, column] = _sent(each, since)
+    return said
 
 
 def _sent(found: Found, since: str) -> str:

@@ -1,5 +1,6 @@
 """Changes and merges as SQL, compared with what a person has read: tests/cases/ddl/<warehouse>.sql."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import import_module
@@ -36,6 +37,11 @@ CHANGES: tuple[Change, ...] = (
     AddColumn("order_completed", "items", ColumnType.JSON, Found()),
     WidenColumn("order_completed", "total", ColumnType.INTEGER, ColumnType.DOUBLE, Found()),
 )
+SAID = {
+    ("pages", ""): "page calls; first seen 2026-01-01 05:10 UTC, load 0123456789abcdef",
+    ("pages", "id"): 'it\'s a \\ "line"\nand another',
+    ("order_completed", "coupon"): "sent as Coupon; first seen 2026-01-01 05:10 UTC",
+}
 SYSTEM = ("id", "received_at", "user_id", "anonymous_id")
 TARGET = Target(
     schema="shop",
@@ -102,9 +108,11 @@ PEOPLE = Target(
 def statements(dialect: Dialect) -> Iterator[tuple[str, str]]:
     """Yield a title and a statement."""
     yield "create the schema", create_schema(dialect, "shop")
-    for step in steps(dialect, "shop", CHANGES):
+    for step in steps(dialect, "shop", CHANGES, SAID):
         for sql in step.statements:
             yield "; ".join(sentence("shop", each) for each in step.changes), sql
+    for sql in ddl.comments(dialect, "shop", SAID):
+        yield "say what is new", sql
     for sql in ddl.widen(dialect, ("shop", "order_completed", "at"), ColumnType.TIMESTAMP, ColumnType.JSON):
         yield "retype shop.order_completed.at from timestamp to json", sql
     yield "which tables have rows", merge.filled(dialect, "shop", ["pages", "tracks"])
@@ -148,6 +156,15 @@ def test_every_statement_is_sql_to_a_parser_of_the_dialect(dialect: Dialect) -> 
     for _, sql in statements(dialect):
         spoken = "duckdb" if dialect.name == "lake" else dialect.name  # a lake is merged by DuckDB
         assert len(sqlglot.parse(sql, dialect=spoken, error_level=sqlglot.ErrorLevel.RAISE)) == 1, sql
+
+
+def test_descriptions_fit_into_a_statement() -> None:
+    [dialect] = [each for each in DIALECTS if each.described]
+    for count, most in ((2, 1_024), (1_000, 400), (8_000, 50)):
+        columns = {f"c{number}": Column(ColumnType.STRING) for number in range(count)}
+        sql = ddl.create_table(dialect, "shop", "t", columns, {("t", name): "x" * 5_000 for name in columns})
+        assert re.findall("x+…?", sql) == [f"{'x' * (most - 1)}…"] * count
+        assert len(sql) < 1_000_000  # cloud.google.com/bigquery/quotas#query_jobs, read 2026-11
 
 
 def test_every_statement_is_sql_to_duckdb() -> None:

@@ -1,5 +1,6 @@
 """BigQuery's adapter through Google's own client, against the stand-in: what only BigQuery can do wrong."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -92,9 +93,32 @@ def test_rows_of_more_days_than_a_job_may_write_to_are_added_in_shares(project: 
     assert sum(text.startswith("INSERT INTO `web`.`order_completed`") for text in texts) == 2
 
 
-def test_a_table_says_what_it_is(project: Project, standin: Standin) -> None:
-    harness.run(filled(project()))
-    assert "Order Completed" in standin.jobs.engine.catalog.tables["web", "order_completed"]["description"]
+def described(config: Config) -> dict[str, str]:
+    """Return what is said of the columns of a table."""
+    view = "web.INFORMATION_SCHEMA.COLUMN_FIELD_PATHS"
+    found = projects.query(
+        config,
+        f"SELECT column_name, description FROM {view} WHERE table_name = 'order_completed' AND description IS NOT NULL",
+    )
+    return dict(found)
+
+
+def test_tables_and_columns_say_what_they_are_at_no_extra_update(project: Project, standin: Standin) -> None:
+    config = filled(project())
+    [first] = harness.run(config)
+    strange, long = 'It\'s `a` "new"\\ one', "x" * 2_000
+    harness.put(config, "more.jsonl", harness.lines(harness.track(properties={strange: 1, long: 1})))
+    [second] = harness.run(config)
+    table = standin.jobs.engine.catalog.tables["web", "order_completed"]
+    at = r"first seen \d{4}-\d\d-\d\d \d\d:\d\d UTC, load "
+    assert re.fullmatch(f"event 'Order Completed'; {at}{first.load_id}", table["description"])
+    found = described(config)
+    [cut] = found.keys() - {"total", "tags", "it_s_a_new_one"}
+    assert re.fullmatch(rf"sent as properties\.total; {at}{first.load_id}", found["total"])
+    assert re.fullmatch(rf"sent as properties\.{re.escape(strange)}; {at}{second.load_id}", found["it_s_a_new_one"])
+    assert found[cut] == f"sent as properties.{'x' * 1_004}…"  # a column's has 1,024 characters at most
+    texts = [job["configuration"].get("query", {}).get("query", "") for job in standin.jobs.known.values()]
+    assert [text.count("ADD COLUMN") for text in texts if text.startswith("ALTER TABLE `web`.`order_completed`")] == [2]
 
 
 def test_a_replay_adds_what_is_missing_and_nothing_else(project: Project) -> None:

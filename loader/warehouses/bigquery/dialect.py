@@ -53,7 +53,9 @@ DIALECT = Dialect(
             "TIMESTAMP_DIFF(l.finished_at, l.created_at, MILLISECOND)"
         )
     },
-    comment_table="ALTER TABLE {table} SET OPTIONS (description={text})",  # of columns: each is an update of the table
+    # With what makes the column or table: an ALTER for each would be one of its five updates in ten seconds.
+    described="OPTIONS (description={text})",
+    max_described=1_024,  # a column's (reference/rest/v2/tables#TableFieldSchema); a table's may have 16,384
     day="TIMESTAMP_TRUNC({value}, DAY)",
     days_at_once=4_000,  # cloud.google.com/bigquery/quotas#partitioned_tables
     asks_empty=False,  # reading the keys of a week's partitions costs less than one more query

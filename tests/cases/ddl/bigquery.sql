@@ -13,11 +13,12 @@ CREATE TABLE IF NOT EXISTS `shop`.`every_type` (
 
 -- create shop.pages, 2 columns
 CREATE TABLE IF NOT EXISTS `shop`.`pages` (
-  `id` STRING,
+  `id` STRING OPTIONS (description='it\'s a \\ "line"\nand another'),
   `received_at` TIMESTAMP
 )
 PARTITION BY TIMESTAMP_TRUNC(`received_at`, DAY)
-CLUSTER BY `id`;
+CLUSTER BY `id`
+OPTIONS (description='page calls; first seen 2026-01-01 05:10 UTC, load 0123456789abcdef');
 
 -- create shop.users, 2 columns
 CREATE TABLE IF NOT EXISTS `shop`.`users` (
@@ -33,7 +34,8 @@ CREATE TABLE IF NOT EXISTS `shop`.`order` (
 );
 
 -- add shop.order_completed.coupon string; add shop.order_completed.items json
-ALTER TABLE `shop`.`order_completed` ADD COLUMN IF NOT EXISTS `coupon` STRING, ADD COLUMN IF NOT EXISTS `items` JSON;
+ALTER TABLE `shop`.`order_completed` ADD COLUMN IF NOT EXISTS `coupon` STRING OPTIONS (description='sent as Coupon; first seen 2026-01-01 05:10 UTC'),
+  ADD COLUMN IF NOT EXISTS `items` JSON;
 
 -- widen shop.order_completed.total from integer to double
 ALTER TABLE `shop`.`order_completed` ALTER COLUMN `total` SET DATA TYPE FLOAT64;

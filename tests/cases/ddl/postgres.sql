@@ -38,6 +38,16 @@ ALTER TABLE "shop"."order_completed" ADD COLUMN IF NOT EXISTS "coupon" TEXT, ADD
 -- widen shop.order_completed.total from integer to double
 ALTER TABLE "shop"."order_completed" ALTER COLUMN "total" TYPE DOUBLE PRECISION USING CAST("total" AS DOUBLE PRECISION);
 
+-- say what is new
+COMMENT ON TABLE "shop"."pages" IS 'page calls; first seen 2026-01-01 05:10 UTC, load 0123456789abcdef';
+
+-- say what is new
+COMMENT ON COLUMN "shop"."pages"."id" IS 'it''s a \ "line"
+and another';
+
+-- say what is new
+COMMENT ON COLUMN "shop"."order_completed"."coupon" IS 'sent as Coupon; first seen 2026-01-01 05:10 UTC';
+
 -- retype shop.order_completed.at from timestamp to json
 ALTER TABLE "shop"."order_completed" ALTER COLUMN "at" TYPE JSONB USING to_jsonb(replace(to_char("at" AT TIME ZONE 'UTC',
   'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),

@@ -49,6 +49,16 @@ ALTER TABLE "shop"."order_completed" DROP COLUMN "total";
 -- widen shop.order_completed.total from integer to double
 ALTER TABLE "shop"."order_completed" RENAME COLUMN "total#new" TO "total";
 
+-- say what is new
+COMMENT ON TABLE "shop"."pages" IS 'page calls; first seen 2026-01-01 05:10 UTC, load 0123456789abcdef';
+
+-- say what is new
+COMMENT ON COLUMN "shop"."pages"."id" IS 'it''s a \\ "line"
+and another';
+
+-- say what is new
+COMMENT ON COLUMN "shop"."order_completed"."coupon" IS 'sent as Coupon; first seen 2026-01-01 05:10 UTC';
+
 -- retype shop.order_completed.at from timestamp to json
 ALTER TABLE "shop"."order_completed" ADD COLUMN "at#new" SUPER ENCODE ZSTD;
 

@@ -47,6 +47,16 @@ ALTER TABLE "SHOP"."ORDER_COMPLETED" DROP COLUMN "TOTAL";
 -- widen shop.order_completed.total from integer to double
 ALTER TABLE "SHOP"."ORDER_COMPLETED" RENAME COLUMN "TOTAL#NEW" TO "TOTAL";
 
+-- say what is new
+COMMENT ON TABLE "SHOP"."PAGES" IS 'page calls; first seen 2026-01-01 05:10 UTC, load 0123456789abcdef';
+
+-- say what is new
+COMMENT ON COLUMN "SHOP"."PAGES"."ID" IS 'it''s a \\ "line"
+and another';
+
+-- say what is new
+COMMENT ON COLUMN "SHOP"."ORDER_COMPLETED"."COUPON" IS 'sent as Coupon; first seen 2026-01-01 05:10 UTC';
+
 -- retype shop.order_completed.at from timestamp to json
 ALTER TABLE "SHOP"."ORDER_COMPLETED" ADD COLUMN IF NOT EXISTS "AT#NEW" VARIANT;
 

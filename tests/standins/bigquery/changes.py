@@ -2,7 +2,8 @@
 
 Source: cloud.google.com/bigquery/docs/reference/standard-sql/data-definition-language, read 2026-11: an ALTER may add
 several columns; a type changes only to one that holds every value (INT64 to NUMERIC, BIGNUMERIC or FLOAT64, NUMERIC to
-BIGNUMERIC or FLOAT64); partitioning and clustering are decided when the table is made.
+BIGNUMERIC or FLOAT64); partitioning and clustering are decided when the table is made. Descriptions have at most 1,024
+characters of a column (/reference/rest/v2/tables#TableFieldSchema), and 16,384 of a table (/quotas#table_limits).
 """
 
 import re
@@ -19,11 +20,19 @@ _WIDENS = {
     **dict.fromkeys((("INT64", "NUMERIC"), ("INT64", "BIGNUMERIC"), ("INT64", "FLOAT64")), True),
     **dict.fromkeys((("NUMERIC", "BIGNUMERIC"), ("NUMERIC", "FLOAT64")), True),
 }
+MAX_COLUMN, MAX_TABLE = 1_024, 16_384
 _OPTIONS = re.compile(
     r"ALTER TABLE\s+(?:IF EXISTS\s+)?(?P<table>[\w`.-]+)\s+(?:ALTER COLUMN\s+`?(?P<column>\w+)`?\s+)?SET OPTIONS\s*"
     r"\(\s*description\s*=\s*(?P<text>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|NULL)\s*\)\s*$",
     re.IGNORECASE | re.DOTALL,
 )
+
+
+def check_description(text: str, limit: int) -> str:
+    """Return a description, unless it is too long."""
+    if len(text) > limit:
+        raise invalid(f"The description is too long: {len(text)} characters, at most {limit} are allowed")
+    return text
 
 
 def target(statement: exp.Expr) -> exp.Table | None:
@@ -113,10 +122,10 @@ def _field(column: exp.Expr) -> Field:
     spelled = column.args["kind"].sql("bigquery").upper()
     required = any(isinstance(each.kind, exp.NotNullColumnConstraint) for each in column.constraints)
     made = {"name": column.name, "type": spelled, "mode": "REQUIRED" if required else "NULLABLE"}
-    described = [each.this for each in column.find_all(exp.Property) if each.name.lower() == "description"]
-    options = {each.name.lower(): each for each in column.find_all(exp.Property)}
-    if described and options["description"].args.get("value") is not None:
-        made["description"] = options["description"].args["value"].name
+    for each in column.find_all(exp.Property):
+        if each.name.lower() != "description":
+            raise invalid(f"Unknown option: {each.name}")
+        made["description"] = check_description(each.args["value"].name, MAX_COLUMN)
     return made
 
 
@@ -131,7 +140,7 @@ def _layout(statement: exp.Create) -> dict[str, Any]:
             case exp.Cluster() | exp.ClusterProperty():
                 how["clustering"] = {"fields": [column.name for column in each.expressions]}
             case exp.Property() if each.name.lower() == "description":
-                how["description"] = each.args["value"].name
+                how["description"] = check_description(each.args["value"].name, MAX_TABLE)
             case exp.Property() if each.name.lower() == "require_partition_filter":
                 how["requirePartitionFilter"] = True
     return how
@@ -164,7 +173,7 @@ def _alter(catalog: Catalog, name: Name, action: exp.Expr) -> None:
             options = {each.name.lower(): each.args["value"].name for each in action.find_all(exp.Property)}
             if options.keys() != {"description"}:
                 raise invalid(f"Statement not supported: ALTER TABLE {action.sql('bigquery')}")
-            catalog.tables[name]["description"] = options["description"]
+            catalog.tables[name]["description"] = check_description(options["description"], MAX_TABLE)
         case _:
             raise invalid(f"Statement not supported: ALTER TABLE {action.sql('bigquery')}")
 
@@ -199,7 +208,7 @@ def set_options(catalog: Catalog, text: str, dataset: str | None) -> None:
     description = written.expressions[0].name
     if found["column"]:
         known = {each["name"].lower(): each for each in catalog.fields(name)}
-        _known(known, found["column"])["description"] = description
+        _known(known, found["column"])["description"] = check_description(description, MAX_COLUMN)
     else:
-        catalog.tables[name]["description"] = description
+        catalog.tables[name]["description"] = check_description(description, MAX_TABLE)
     catalog.touch(name)
