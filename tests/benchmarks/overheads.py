@@ -20,7 +20,8 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from flow import harness  # noqa: E402
-from ui.server import BACKFILL, BACKFILL_STATE, RUN, Server, dagster_dev, free_port, stop  # noqa: E402
+from standins.ports import reserved  # noqa: E402
+from ui.server import BACKFILL, BACKFILL_STATE, RUN, Server, dagster_dev, stop  # noqa: E402
 
 from loader.config import Config, load_config  # noqa: E402
 from loader.core.synthetic import Shape, files  # noqa: E402
@@ -111,9 +112,9 @@ def _backfill(server: Server) -> float:
 
 def _demo(folder: Path) -> Iterator[tuple[str, str]]:
     """Yield when a person who says `make ui` sees tables: installing is not counted, files that arrive are there."""
-    port, began = free_port(), time.monotonic()
+    began = time.monotonic()
     folder.mkdir()
-    with (folder / "log").open("wb") as log:
+    with reserved() as port, (folder / "log").open("wb") as log:
         words = [sys.executable, "-m", "dagster_project.demo", str(folder / "ui"), "--port", str(port)]
         process = subprocess.Popen(words, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
         try:

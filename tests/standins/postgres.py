@@ -10,7 +10,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,8 @@ from tempfile import mkdtemp
 from typing import Any
 
 import psycopg
+
+from standins.ports import reserved
 
 _DEBIAN = Path("/usr/lib/postgresql")
 _PATIENCE_SECONDS = 60
@@ -67,15 +68,16 @@ def serve() -> Iterator[Server]:
         if user:
             shutil.chown(folder, user)
             folder.chmod(0o700)
-        server = Server(_free_port())
-        _initialise(folder, data, server, user)
-        process = _start(folder, data, server, user)
-        try:
-            _await(server, process, folder)
-            yield server
-        finally:
-            process.send_signal(signal.SIGQUIT)  # at once, with all its sessions: nothing is to be kept
-            process.wait(_PATIENCE_SECONDS)
+        with reserved() as port:
+            server = Server(port)
+            _initialise(folder, data, server, user)
+            process = _start(folder, data, server, user)
+            try:
+                _await(server, process, folder)
+                yield server
+            finally:
+                process.send_signal(signal.SIGQUIT)  # at once, with all its sessions: nothing is to be kept
+                process.wait(_PATIENCE_SECONDS)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -145,13 +147,6 @@ def _await(server: Server, process: subprocess.Popen[bytes], folder: Path) -> No
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"postgres did not start: {(folder / 'log').read_text()}") from error
         time.sleep(0.05)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def run(server: Server, statements: Sequence[str], *, database: str | None = None) -> None:

@@ -10,8 +10,9 @@ from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
+from standins.ports import reserved
+
 _PATIENCE_SECONDS = 60.0
-_TRIES = 5  # another process may take the port first
 
 
 def program() -> str | None:
@@ -27,21 +28,17 @@ def program() -> str | None:
 @contextmanager
 def serve(folder: Path) -> Iterator[str]:
     """Yield the address of a running server, without the number of a database."""
-    for _ in range(_TRIES):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+    with reserved() as port:
         words = [program() or "redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
         process = subprocess.Popen(
             [*words, "--save", "", "--appendonly", "no"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:
-            if _answers(process, port):
-                yield f"redis://127.0.0.1:{port}"
-                return
+            assert _answers(process, port), "redis-server did not start"
+            yield f"redis://127.0.0.1:{port}"
         finally:
             process.kill()
             process.wait()
-    raise AssertionError(f"redis-server did not start in {_TRIES} tries")
 
 
 def _answers(process: "subprocess.Popen[bytes]", port: int) -> bool:
@@ -50,8 +47,7 @@ def _answers(process: "subprocess.Popen[bytes]", port: int) -> bool:
     while process.poll() is None and time.monotonic() < deadline:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5) as asked:
             asked.sendall(b"PING\r\n")
-            # Whoever else has the port does not answer like this, or redis has ended by the next look.
-            if asked.recv(16).startswith(b"+PONG") and process.poll() is None:
+            if asked.recv(16).startswith(b"+PONG"):
                 return True
         time.sleep(0.05)
     return False

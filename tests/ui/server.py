@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 import psutil
+from standins.ports import reserved
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 180.0  # on a busy machine; 8 on an idle one
@@ -145,8 +145,15 @@ def _command(process: psutil.Process) -> list[str]:
 
 
 @contextmanager
-def dagster_dev(folder: Path, *, port: int | None = None) -> Iterator[Server]:
+def dagster_dev(folder: Path) -> Iterator[Server]:
     """Run `dagster dev` on a project's folder, with our instance file; a second time it goes on with its history."""
+    with reserved() as port, served(folder, port) as server:
+        yield server
+
+
+@contextmanager
+def served(folder: Path, port: int) -> Iterator[Server]:
+    """Run it at a port that is reserved."""
     home = folder / "home"
     home.mkdir(exist_ok=True)
     shutil.copy(ROOT / "dagster_project" / "instance" / "local.yaml", home / "dagster.yaml")
@@ -157,7 +164,6 @@ def dagster_dev(folder: Path, *, port: int | None = None) -> Iterator[Server]:
         "PYTHONPATH": str(ROOT),
         "LOADER_CONFIG": str(folder / "loader.toml"),
     }
-    port = port or free_port()
     with (home / "log").open("ab") as log:
         # In a session of its own: else it has no ear for the signal to stop.
         process = subprocess.Popen(
@@ -187,9 +193,3 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
     for each in family:
         if each.is_running():
             each.kill()
-
-
-def free_port() -> int:
-    """Return a port that is free now."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
