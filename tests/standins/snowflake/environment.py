@@ -6,6 +6,7 @@ fakesnow 0.12 cannot be imported beside snowflake-connector-python 5, which the 
     python tests/standins/snowflake/environment.py     makes it, or finds it made
 """
 
+import compileall
 import fcntl
 import subprocess
 import sys
@@ -22,7 +23,7 @@ _REQUIREMENTS = HERE / "requirements.txt"
 def ensured() -> Path:
     """Return the Python of the environment, made anew if it is not what requirements.txt asks for.
 
-    Half a minute the first time. Several processes at once wait for one of them; one that dies leaves no stamp.
+    Ten seconds the first time. Several processes at once wait for one of them; one that dies leaves no stamp.
     """
     home = (Path(sys.prefix) if sys.prefix != sys.base_prefix else ROOT / ".venv") / "standins" / "snowflake"
     home.parent.mkdir(parents=True, exist_ok=True)
@@ -37,13 +38,15 @@ def ensured() -> Path:
 
 
 def _make(home: Path, python: Path) -> None:
-    print("setting up the Snowflake stand-in: half a minute, once", file=sys.stderr)
-    venv.create(home, clear=True, with_pip=True)
+    print("setting up the Snowflake stand-in: some seconds, once", file=sys.stderr)
+    venv.create(home, clear=True)
     ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
     own = subprocess.run([python, "-c", ask], check=True, capture_output=True, text=True).stdout.strip()
     (Path(own) / "shared.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(_REQUIREMENTS)]
-    subprocess.run(install, check=True)
+    # This Python's pip, for the other's packages.
+    install = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-compile"]
+    subprocess.run([*install, "--disable-pip-version-check", "-r", str(_REQUIREMENTS)], check=True)
+    compileall.compile_dir(own, quiet=2, workers=0)
 
 
 if __name__ == "__main__":
