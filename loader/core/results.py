@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol
 
+from loader.core.cost import NO_COST, Cost
 from loader.core.report import Counts
 
 State = Literal["planned", "shredded", "migrated", "loading", "done", "abandoned"]
@@ -29,37 +30,6 @@ class Window:
 
     start: datetime | None = None
     stop: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What statements cost in the warehouse, as far as it tells; None where it does not."""
-
-    statements: int = 0
-    scanned_bytes: int | None = None
-    server_seconds: float | None = None
-
-    def plus(self, other: "Cost") -> "Cost":
-        return Cost(
-            self.statements + other.statements,
-            _sum(self.scanned_bytes, other.scanned_bytes),
-            _sum(self.server_seconds, other.server_seconds),
-        )
-
-    def minus(self, other: "Cost") -> "Cost":
-        return self.plus(Cost(-other.statements, _minus(other.scanned_bytes), _minus(other.server_seconds)))
-
-
-NO_COST = Cost()
-N = TypeVar("N", int, float)
-
-
-def _sum(one: N | None, other: N | None) -> N | None:
-    return other if one is None else (one if other is None else one + other)
-
-
-def _minus(value: N | None) -> N | None:
-    return None if value is None else -value
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ one group, and one staging table where a warehouse needs any.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from loader.core.cost import NO_COST, Cost
 from loader.core.dialect import Dialect, fitted
 from loader.core.report import BOTH, EITHER, HASH, JSON, ROW, TEXT, Part
-from loader.core.results import NO_COST, Cost
 from loader.core.schema import Columns
 from loader.core.spec import CALLS, LOAD_COLUMNS, system_columns
 from loader.core.types import ColumnType

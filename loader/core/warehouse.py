@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from loader.core.cost import Cost
 from loader.core.dialect import Dialect
 from loader.core.objects import Store
-from loader.core.results import Cost
 from loader.core.schema import Tables
 from loader.core.staging import Delivery, Staged
 from loader.core.types import ColumnType
@@ -89,6 +89,12 @@ class Warehouse(Protocol):
 
     def clear(self, load_id: str) -> None:
         """Drop whatever `staged` made for a load and a crash left behind. Twice is fine."""
+
+    def history(self) -> Mapping[str, Cost]:
+        """Return what the warehouse itself noted of our statements, by the marks in their costs, as far as it tells.
+
+        In one statement. Never raises for what it cannot find out.
+        """
 
     def close(self) -> None:
         """Let go of the warehouse, so that others may open it. Twice is fine."""

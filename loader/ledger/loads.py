@@ -1,16 +1,17 @@
 """Loads and their files: claimed, moved from state to state, finished, abandoned."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from loader.core.bounds import EPOCH
+from loader.core.cost import Cost
 from loader.core.dialect import among, quoted
 from loader.core.objects import File
 from loader.core.plan import Arrival, PlannedLoad
 from loader.core.report import BadFile, Counts
 from loader.core.results import State, TableResult
+from loader.core.types import ColumnType
 from loader.core.warehouse import Row, Session
 
 CLAIMED, LOADED, QUARANTINED, RELEASED = "claimed", "loaded", "quarantined", "released"
@@ -231,10 +232,31 @@ def note_tables(session: Session, load_id: str, schema: str, results: Sequence[t
         *("statements", "scanned_bytes", "server_seconds"),
     )
     rows = [
-        (load_id, schema, name, each.rows, each.duplicates, parts, each.seconds, each.error, now, *astuple(each.cost))
+        (load_id, schema, name, each.rows, each.duplicates, parts, each.seconds, each.error, now, *_cost(each.cost))
         for name, (each, parts) in zip(names, results, strict=True)
     ]
     session.append("loader.load_tables", columns, rows)
+
+
+def note_costs(session: Session, load_id: str, costs: Mapping[str, Cost]) -> None:
+    """Write what the merge of tables cost, by table, in place of what was measured. Twice writes the same."""
+    for some in shares(list(costs)):
+        scanned = _case(session.dialect.types[ColumnType.INTEGER], [costs[name].scanned_bytes for name in some])
+        seconds = _case(session.dialect.types[ColumnType.DOUBLE], [costs[name].server_seconds for name in some])
+        session.execute(
+            f"UPDATE loader.load_tables SET scanned_bytes = {scanned}, server_seconds = {seconds} "
+            f"WHERE load_id = ? AND error IS NULL AND table_name IN {among(len(some))}",
+            [*some, *some, load_id, *some],
+        )
+
+
+def _case(kind: str, numbers: Sequence[float | None]) -> str:
+    whens = " ".join(f"WHEN ? THEN {'NULL' if number is None else repr(number)}" for number in numbers)
+    return f"CAST(CASE table_name {whens} END AS {kind})"
+
+
+def _cost(found: Cost) -> tuple[int, int | None, float | None]:
+    return found.statements, found.scanned_bytes, found.server_seconds
 
 
 def shares(values: Sequence[str]) -> Iterator[Sequence[str]]:

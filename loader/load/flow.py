@@ -29,7 +29,7 @@ from loader.load import retention
 from loader.load.edges import Edges, connected, open_edges
 from loader.load.leasing import Lease, leased_to
 from loader.load.listing import Listing, pending
-from loader.load.merging import Merge, merge_tables
+from loader.load.merging import Merge, billed, merge_tables
 from loader.load.migrating import known_tables, migrated
 from loader.load.retrying import retried
 from loader.load.runs import Manifest, Run, has_parts, stored_manifest
@@ -183,11 +183,12 @@ def _finished(run: Run, manifest: Manifest, opened: Warehouse, merged: list[Tabl
     None if a table failed: the load stays open, and the next run tries that table again.
     """
     edges, load = run.edges, run.load
-    failed = [each for each in merged if each.error]
+    failed, costs = [each for each in merged if each.error], billed(opened, merged)
     with ExitStack() as stack:
         staged = [] if failed else [(each, stack.enter_context(opened.staged(each))) for each in _notes(run, manifest)]
         session = stack.enter_context(opened.session())
         run.lease.check(session)
+        ledger.note_costs(session, load.load_id, costs)
         if failed:
             ledger.move(session, load.load_id, "loading", error=f"{failed[0].table}: {failed[0].error}")
             return None

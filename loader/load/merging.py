@@ -7,16 +7,17 @@ import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial, reduce
 
 from loader.core import merge, spec
 from loader.core.bounds import MAX_AT, MIN_AT
+from loader.core.cost import Cost
 from loader.core.dialect import Dialect
 from loader.core.merge import Source, Target
 from loader.core.report import TableReport
-from loader.core.results import Cost, Progress, TableResult
+from loader.core.results import Progress, TableResult
 from loader.core.schema import Tables
 from loader.core.spec import TRACKS
 from loader.core.staging import Delivery, Staged, fixed_columns
@@ -61,6 +62,13 @@ def merge_tables(
     with ThreadPoolExecutor(threads) as pool:
         batches = _batches(warehouse.dialect, found)
         return [result for results in pool.map(some, batches) for result in results]
+
+
+def billed(warehouse: Warehouse, results: Iterable[TableResult]) -> dict[str, Cost]:
+    """Return table → what its merge cost, of the tables of which the warehouse's history says more than its answers."""
+    costs = {each.table.partition(".")[2]: each.cost for each in results if each.cost.marks}
+    history = warehouse.history() if costs else {}
+    return {table: told for table, cost in costs.items() if (told := cost.told(history)) != replace(cost, marks=())}
 
 
 def _batches(dialect: Dialect, found: Iterable[tuple[str, TableReport]]) -> list[list[Table]]:

@@ -16,9 +16,9 @@ import duckdb
 
 from loader.config.warehouses import IN_MEMORY
 from loader.config.warehouses import DuckDB as Settings
+from loader.core.cost import Cost
 from loader.core.dialect import Dialect, literal, quoted
 from loader.core.report import Part
-from loader.core.results import Cost
 from loader.core.schema import Column, Tables
 from loader.core.staging import Delivery, Group, Staged, groups
 from loader.core.types import ColumnType
@@ -140,6 +140,10 @@ class DuckDB:
 
     def clear(self, load_id: str) -> None:
         """Do nothing: parts are read in place, so nothing is left behind."""
+
+    def history(self) -> Mapping[str, Cost]:
+        """Return nothing: it runs in this process, and keeps none."""
+        return {}
 
     def close(self) -> None:
         """Let go of the file."""

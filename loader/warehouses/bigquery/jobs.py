@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from loader.core.results import Cost
+from loader.core.cost import Cost
 from loader.core.warehouse import Row
 from loader.warehouses.bigquery.faults import failed, translated
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from loader.core.cost import Cost
 from loader.core.dialect import quoted
-from loader.core.results import Cost
 from loader.core.types import ColumnType
 from loader.core.warehouse import Row
 from loader.errors import WarehouseError

@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from loader.core.cost import Cost
 from loader.core.dialect import quoted
-from loader.core.results import Cost
 from loader.core.staging import Delivery, Group, Staged, groups, physical, staging_table
 from loader.core.types import ColumnType
 from loader.warehouses.bigquery.dialect import DIALECT

@@ -10,7 +10,7 @@ there: of two that commit at once one goes first, and the other repeats its work
 (WarehouseBusyError). A load that dies before its catalogue is written has done nothing; it writes the same files again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from loader.config.warehouses import Lake as Settings
+from loader.core.cost import Cost
 from loader.core.dialect import Dialect
 from loader.core.report import Part
 from loader.core.schema import Column, Tables
@@ -91,6 +92,10 @@ class Lake:
     def compact(self) -> Iterator[Compacted]:
         """Make one file of the small ones of each day; yield what became of each table that had some."""
         yield from Compactor(self._connection, self._catalogues, DIALECT).run()
+
+    def history(self) -> Mapping[str, Cost]:
+        """Return nothing: it runs in this process, and keeps none."""
+        return {}
 
     def close(self) -> None:
         """Let go of the copies of files. Twice is fine."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
+from loader.core.cost import Cost
 from loader.core.dialect import Dialect, quoted
-from loader.core.results import Cost
 from loader.core.types import ColumnType
 from loader.core.warehouse import Row
 from loader.warehouses.lake.catalogue import Catalogue, Catalogues, Change, File, Table

@@ -5,14 +5,15 @@ sessions that write begin with a lock on one small table, before anything else, 
 they come one after another, and none is refused for a conflict (error 1023) with another of ours.
 """
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from threading import Lock
 
 from loader.config.warehouses import Redshift as Settings
+from loader.core.cost import Cost
 from loader.core.dialect import quoted
-from loader.core.results import Cost
 from loader.core.schema import Column, Tables
 from loader.core.staging import Delivery, Staged
 from loader.core.types import ColumnType
@@ -22,6 +23,7 @@ from loader.warehouses.redshift import driver
 from loader.warehouses.redshift.dialect import DIALECT, STAGING
 from loader.warehouses.redshift.driver import Link
 from loader.warehouses.redshift.faults import PATTERNS
+from loader.warehouses.redshift.history import History
 from loader.warehouses.redshift.staging import Staging
 
 __all__ = ["DIALECT", "PATTERNS", "Redshift", "connect"]
@@ -52,6 +54,7 @@ class Redshift:
         self._lock = Lock()
         self._names = count()
         self._staging = Staging(settings, site)
+        self._began, self._history = time.monotonic(), History()
 
     def describe(self, schema: str) -> Tables:
         """Return the columns of every table of `schema`, in order; a type that is not ours counts as a string."""
@@ -104,6 +107,12 @@ class Redshift:
             )
             self._staging.drop(link, [quoted(DIALECT, STAGING, name) for (name,) in found])
 
+    def history(self) -> Mapping[str, Cost]:
+        """Return what Redshift's own views say of the statements since this was opened, as far as they do."""
+        with suppress(WarehouseError), self._lent() as link:
+            return self._history.of(link, seconds=time.monotonic() - self._began)
+        return {}
+
     def greet(self) -> None:
         """Connect, so that who cannot is told so at once."""
         with self._lent():
@@ -140,7 +149,8 @@ class Redshift:
     def _lent(self) -> Iterator[Link]:
         with self._lock:
             link = self._idle.pop() if self._idle else None
-        link = link or driver.connect(self._settings)
+        link = link or driver.connect(self._settings, self._history.marks)
+        link.cost = Cost()
         try:
             yield link
         finally:
@@ -162,7 +172,7 @@ class _Session:
 
     @property
     def cost(self) -> Cost:
-        """Return the statements so far, and the seconds that their answers took."""
+        """Return the statements so far, their marks, and the seconds that their answers took."""
         return self._link.cost.minus(self._before)
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> list[Row]:

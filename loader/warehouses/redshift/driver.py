@@ -13,8 +13,8 @@ from typing import Any
 
 from loader.config.warehouses import Redshift
 from loader.core.binding import formatted
+from loader.core.cost import Cost
 from loader.core.faults import failure
-from loader.core.results import Cost
 from loader.core.warehouse import Row
 from loader.errors import ConfigError, WarehouseError
 from loader.warehouses.redshift.faults import PATTERNS
@@ -26,9 +26,9 @@ _COUNTED = ("INSERT", "UPDATE", "DELETE")
 class Link:
     """An open connection. Its errors are ours; `broken` says that it is of no more use."""
 
-    def __init__(self, connection: Any, errors: tuple[type[Exception], ...]) -> None:
-        self._connection, self._errors = connection, errors
-        self.cost = Cost()
+    def __init__(self, connection: Any, errors: tuple[type[Exception], ...], marks: Iterator[str]) -> None:
+        self._connection, self._errors, self._marks = connection, errors, marks
+        self.cost = Cost()  # of what ran since somebody set it to nothing
         self.broken = False
 
     def run(self, sql: str, values: Sequence[object] = (), *, what: str = "") -> list[Row]:
@@ -36,18 +36,21 @@ class Link:
 
         `what` names it in an error; else its first line does, so it must hold no secret.
         """
-        began = time.monotonic()
+        began, mark = time.monotonic(), next(self._marks)
         try:
-            return self._ran(sql, values, what)
+            return self._ran(sql, values, mark, what)
         finally:
-            self.cost = self.cost.plus(Cost(1, None, time.monotonic() - began))
+            getattr(self._connection, "_caches", {}).clear()  # Amazon's driver keeps every text that it ever sent
+            seconds = time.monotonic() - began
+            self.cost = self.cost.plus(Cost(1, None, seconds, ((mark, seconds),)))
 
-    def _ran(self, sql: str, values: Sequence[object], what: str) -> list[Row]:
+    def _ran(self, sql: str, values: Sequence[object], mark: str, what: str) -> list[Row]:
         with self.translated(what or _said(sql)), _closing(self._connection.cursor()) as cursor:
+            text = f"/* loader {mark} */ {formatted(sql) if values else sql}"
             if values:
-                cursor.execute(formatted(sql), list(values))
+                cursor.execute(text, list(values))
             else:
-                cursor.execute(sql)
+                cursor.execute(text)
             if sql.lstrip()[:6].upper() in _COUNTED:
                 return [(max(int(cursor.rowcount), 0),)]
             if cursor.description is None:
@@ -88,15 +91,15 @@ def _closing(cursor: Any) -> Iterator[Any]:
         cursor.close()
 
 
-def connect(settings: Redshift) -> Link:
-    """Return a new connection, ready for statements. ConfigError if the driver is not installed."""
-    link = _native(settings) if settings.driver == "redshift_connector" else _generic(settings)
+def connect(settings: Redshift, marks: Iterator[str]) -> Link:
+    """Return a new connection, ready for statements, each with one of the marks. ConfigError: no driver."""
+    link = (_native if settings.driver == "redshift_connector" else _generic)(settings, marks)
     if settings.query_group:
         link.run("SET query_group TO '" + settings.query_group.replace("'", "''").replace("\\", "\\\\") + "'")
     return link
 
 
-def _native(settings: Redshift) -> Link:
+def _native(settings: Redshift, marks: Iterator[str]) -> Link:
     try:
         import redshift_connector
         from redshift_connector.error import Error
@@ -109,6 +112,7 @@ def _native(settings: Redshift) -> Link:
         "timeout": _CONNECT_SECONDS,
         "application_name": "warehouse-loader",
         "tcp_keepalive": True,
+        "max_prepared_statements": 0,  # hardly a text comes twice, and the server would keep a thousand
     }
     given |= {"ssl": False} if settings.sslmode == "disable" else {"ssl": True, "sslmode": settings.sslmode}
     errors = (Error, OSError, AttributeError, ValueError, IndexError)  # what its reader raises where a line breaks
@@ -119,7 +123,7 @@ def _native(settings: Redshift) -> Link:
         raise _refused(settings, error) from None
     # The time-out was for the log-in: a COPY may be silent for an hour.
     connection._usock.settimeout(None)
-    return Link(connection, errors)
+    return Link(connection, errors, marks)
 
 
 def identity(settings: Redshift) -> dict[str, Any]:
@@ -132,7 +136,7 @@ def identity(settings: Redshift) -> dict[str, Any]:
     return found | {"cluster_identifier": settings.cluster, "db_user": settings.user}
 
 
-def _generic(settings: Redshift) -> Link:
+def _generic(settings: Redshift, marks: Iterator[str]) -> Link:
     try:
         import psycopg
     except ImportError as error:
@@ -152,7 +156,7 @@ def _generic(settings: Redshift) -> Link:
         given["sslrootcert"] = settings.root_certificate_file or "system"
     errors = (psycopg.Error, OSError)
     try:
-        return Link(psycopg.connect(**given, autocommit=True, prepare_threshold=None), errors)
+        return Link(psycopg.connect(**given, autocommit=True, prepare_threshold=None), errors, marks)
     except errors as error:
         raise _refused(settings, error) from None
 

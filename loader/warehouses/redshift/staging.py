@@ -10,10 +10,10 @@ from contextlib import contextmanager, suppress
 from threading import RLock
 
 from loader.config.warehouses import Redshift
+from loader.core.cost import Cost
 from loader.core.dialect import fitted, literal, quoted
 from loader.core.objects import find
 from loader.core.report import Part
-from loader.core.results import Cost
 from loader.core.spec import PROFILES
 from loader.core.staging import Delivery, Group, Staged, groups, physical, staged_type, staging_table
 from loader.core.types import ColumnType

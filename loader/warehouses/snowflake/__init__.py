@@ -2,24 +2,27 @@
 
 A table is loaded by PUT (or from an external stage), one COPY into a transient staging table, and then one transaction
 that has its rows and the ledger's. Staging tables and files have the load's id in their names, so that `clear` finds
-what a crash left. Every statement carries a query tag, by which QUERY_HISTORY tells what a load cost.
+what a crash left. Every statement carries a query tag, by which QUERY_HISTORY finds what all loads cost.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
 
 from loader.config.warehouses import Snowflake as Settings
+from loader.core.cost import Cost
 from loader.core.dialect import Dialect
 from loader.core.schema import Column, Tables
 from loader.core.staging import Delivery, Staged
 from loader.core.types import ColumnType
 from loader.core.warehouse import Session, Site
-from loader.errors import ConfigError
+from loader.errors import ConfigError, WarehouseError
 from loader.warehouses.snowflake import sessions, staging
 from loader.warehouses.snowflake.dialect import DIALECT
+from loader.warehouses.snowflake.history import history
 from loader.warehouses.snowflake.sessions import Connection, Connections, Statements
 
 _TYPES = {
@@ -41,7 +44,7 @@ class Snowflake:
 
     def __init__(self, connections: Connections, site: Site, stage: str | None) -> None:
         self._connections, self._site, self._stage = connections, site, stage
-        self._prepared = Event()
+        self._prepared, self._began = Event(), time.monotonic()
 
     def describe(self, schema: str) -> Tables:
         """Return the columns of every table of `schema`, in order; a type that is not ours counts as a string."""
@@ -86,6 +89,12 @@ class Snowflake:
         with self._connections.statements() as statements:
             self._prepare(statements)
             staging.clear(statements, load_id, own_stage=self._stage is None)
+
+    def history(self) -> Mapping[str, Cost]:
+        """Return what Snowflake's own history says of the statements since this was opened, as far as it does."""
+        with suppress(WarehouseError), self._connections.statements() as statements:
+            return history(statements, seconds=time.monotonic() - self._began)
+        return {}
 
     def close(self) -> None:
         """Close the connections."""

@@ -14,8 +14,8 @@ from decimal import Decimal
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from loader.core.cost import Cost
 from loader.core.dialect import quoted
-from loader.core.results import Cost
 from loader.core.types import ColumnType
 from loader.core.warehouse import Row
 from loader.errors import WarehouseError
@@ -70,7 +70,7 @@ class Statements:
 
     def __init__(self, connection: Connection) -> None:
         self._cursor = connection.cursor()
-        self.cost = Cost()  # with the seconds that answers took; Snowflake's QUERY_HISTORY has bytes, by the query tag
+        self.cost = Cost()  # with the seconds that answers took; the history has more, by the ids of statements
 
     def run(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         """Run one statement; return its rows."""
@@ -78,7 +78,8 @@ class Statements:
         with translated(_summary(sql)):
             self._cursor.execute(sql, list(values) or None)
             found = [tuple(map(_value, row)) for row in self._cursor.fetchall()]
-        self.cost = self.cost.plus(Cost(1, None, time.monotonic() - began))
+        seconds, mark = time.monotonic() - began, self._cursor.sfqid
+        self.cost = self.cost.plus(Cost(1, None, seconds, ((mark, seconds),) if mark else ()))
         return found
 
     def close(self) -> None:

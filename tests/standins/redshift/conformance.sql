@@ -244,3 +244,11 @@ SET query_group TO 'conformance';
 
 -- version | rows: [[true]] | r_VERSION | no
 SELECT version() LIKE '%Redshift%';
+
+-- everyone sees their own statements, by a text in them | ok | SYS_QUERY_HISTORY | no
+SELECT LEFT(query_text, 64), elapsed_time FROM sys_query_history WHERE start_time > DATEADD(second, -3600, GETDATE())
+AND query_text LIKE '%conformance%' AND TRIM(status) = 'success';
+
+-- and the bytes that their steps read | ok | SYS_QUERY_DETAIL | no
+SELECT query_id, SUM(input_bytes) FROM sys_query_detail WHERE TRIM(metrics_level) = 'step' AND TRIM(step_name) =
+'scan' AND start_time > DATEADD(second, -3600, GETDATE()) GROUP BY query_id;

@@ -39,6 +39,16 @@ class Log:
 
 
 @dataclass
+class Done:
+    """A statement that ran, for the views about it."""
+
+    pid: int
+    said: str
+    tag: str
+    status: str = "success"
+
+
+@dataclass
 class Cluster:
     """What the sessions share."""
 
@@ -49,8 +59,10 @@ class Cluster:
     listing: copying.Listing
     note_error: Callable[[int, LoadError], None]  # on a connection of its own: it survives a rollback
     note_names: Callable[[dict[str, str]], None]
+    note_history: Callable[[list[Done]], None]
     faults: Faults
     log: Log
+    done: list[Done] = field(default_factory=list)  # what the views do not have yet
 
 
 class Session:
@@ -61,6 +73,8 @@ class Session:
         self._backend = Backend(cluster.backend, cluster.isolation)
         self._prepared: dict[bytes, Statement | RedshiftError] = {}
         self._portals: dict[bytes, bytes] = {}
+        self._now = Done(0, "", "")
+        self._unnamed = b""  # the last Parse of the statement without a name: what the stand-in asks itself ends that
 
     def run(self) -> None:
         """Serve the client until it or a fault ends the connection."""
@@ -134,14 +148,23 @@ class Session:
                     answers = self._own_answers(own)
                     self._client.send(*answers, *(part for each in copied for part in each), self._backend.at_rest())
                     return
-            self._backend.send(*(each.packed() for each in heard))
-            answers = self._backend.relayed()
+            answers = self._relayed(heard)
             if fault and fault.after:
                 raise Cut
             self._client.send(*answers)
         except RedshiftError as error:
+            self._now.status = "failed"
             self._backend.fail()
             self._client.send(error.packed(), self._backend.at_rest())
+
+    def _relayed(self, heard: list[Message]) -> list[bytes]:
+        """Return PostgreSQL's answers. A statement without a name that it has forgotten since is sent once more."""
+        again = self._unnamed if heard[0].kind == b"B" and not heard[0].body.split(b"\0", 2)[1] else b""
+        self._backend.send(again, *(each.packed() for each in heard))
+        answers = self._backend.relayed()
+        if any(each[:1] == b"E" for each in answers):
+            self._now.status = "failed"
+        return answers[1:] if again and answers[0][:1] == b"1" else answers
 
     def _extended(self, heard: list[Message]) -> tuple[list[Message], list[Message]]:
         """Return messages for PostgreSQL, and those about a COPY, which are ours to answer."""
@@ -154,6 +177,7 @@ class Session:
                     statement = translated(sql.decode())
                     self._prepared[name] = statement
                     message = Message(b"P", name + b"\0" + statement.sql.encode() + b"\0" + rest)
+                    self._unnamed = self._unnamed if name else message.packed()
                 case b"B":
                     portal, name, _ = message.body.split(b"\0", 2)
                     self._portals[portal] = name
@@ -198,6 +222,11 @@ class Session:
         if statement.long_names:
             self._cluster.note_names(statement.long_names)
         text = " ".join(each.text for each in statement.found)
+        if "sys_query_history" in text:
+            done, self._cluster.done[:] = self._cluster.done[:], []
+            self._cluster.note_history(done)
+        self._now = Done(self._backend.pid, statement.said, statement.tag)
+        self._cluster.done.append(self._now)
         self._cluster.log.statements.append(text)
         fault = self._cluster.faults.due(text)
         if fault and not fault.after:

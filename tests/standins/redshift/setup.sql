@@ -126,4 +126,17 @@ CREATE TABLE public.sys_load_error_detail (
   start_time timestamp, file_name varchar(256), line_number bigint, column_name varchar(127), column_type varchar(30),
   column_length varchar(10), position int, error_code int, error_message varchar(512)
 );
+-- SYS_QUERY_HISTORY.html, SYS_QUERY_DETAIL.html, as far as anybody asks; server.py writes their rows.
+CREATE SEQUENCE public.rs_query;
+CREATE TABLE public.sys_query_history (
+  user_id int, query_id bigint, query_label char(320), transaction_id bigint, session_id int, database_name char(128),
+  query_type char(32), status char(10), result_cache_hit boolean, start_time timestamp, end_time timestamp,
+  elapsed_time bigint, queue_time bigint, execution_time bigint, query_text char(4000)
+);
+CREATE TABLE public.sys_query_detail (
+  user_id int, query_id bigint, child_query_sequence int, stream_id int, segment_id int, step_id int, step_name text,
+  table_id int, table_name char(136), start_time timestamp, end_time timestamp, duration bigint, input_bytes bigint,
+  output_bytes bigint, blocks_read bigint, metrics_level text
+);
+GRANT SELECT ON public.sys_query_history, public.sys_query_detail TO PUBLIC;
 GRANT SELECT ON public.rs_columns, public.rs_names, public.stl_load_errors, public.sys_load_error_detail, public.svv_columns, public.svv_tables TO PUBLIC;

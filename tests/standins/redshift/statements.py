@@ -57,6 +57,7 @@ class Statement:
     writes: str = ""  # the table that it writes to, in quotes
     outside: bool = False  # refused in a transaction block
     commits: bool = False  # ends the open transaction by itself
+    said: str = ""  # the client's text, with its comments
 
     @property
     def long_names(self) -> dict[str, str]:
@@ -81,7 +82,7 @@ def translated(sql: str) -> Statement:
     if any(each.is_(";") for each in found):
         raise RedshiftError("stand-in: one statement at a time", "0A000")
     _check(found)
-    return _made(sql, found)
+    return replace(_made(sql, found), said=sql)
 
 
 def _check(found: Sequence[Token]) -> None:

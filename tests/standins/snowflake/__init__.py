@@ -9,6 +9,7 @@ The loader speaks to it through Snowflake's own connector, over HTTP. What is ch
     stages     named, table, user and external stages; PUT, LIST, REMOVE
     copying    COPY INTO: FILES, what was loaded before, names, logical types, lengths, NOT NULL, VARIANT
     changes    MERGE that is not deterministic, column types that cannot be altered, SWAP
+    history    QUERY_HISTORY_BY_USER, in which all statements take as long and scan as much
     rules      reserved words and functions that Snowflake does not have
     faults     errors, HTTP statuses, connections lost before and after the effect, sessions that never answer again
 

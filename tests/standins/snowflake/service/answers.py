@@ -89,6 +89,7 @@ def upload(url: str, source: str, *, compress: bool) -> Json:
     data = {
         "stageInfo": stage,
         "src_locations": [source],
+        "queryId": str(uuid4()),
         "parallel": 4,
         "autoCompress": compress,
         "command": "UPLOAD",

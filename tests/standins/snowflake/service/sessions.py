@@ -16,8 +16,9 @@ import snowflake.connector.errors as errors
 from fakesnow.instance import FakeSnow
 from fakesnow.statement_type import COPY, MERGE, statement_type_id
 
-from standins.snowflake.service import answers, changes, copying, names, rules, speed
+from standins.snowflake.service import answers, changes, copying, history, names, rules, speed
 from standins.snowflake.service.answers import Json
+from standins.snowflake.service.history import Run
 from standins.snowflake.service.locks import Locks, target
 from standins.snowflake.service.names import PATH, Name
 from standins.snowflake.service.refusals import RefusedError
@@ -72,6 +73,7 @@ class Service:
     locks: Locks = field(default_factory=Locks)
     loaded: dict[Name, set[tuple[Name, str, int]]] = field(default_factory=dict)  # what COPY remembers of a table
     statements: list[tuple[str, str]] = field(default_factory=list)  # query tag and SQL of all there were
+    history: list[Run] = field(default_factory=list)
     ddl: Lock = field(default_factory=Lock)
 
 
@@ -93,7 +95,9 @@ class Session:
         self._asked_at = time.monotonic()
         self._service.statements.append((self.tag, sql))
         try:
-            return self._dispatched(verb, words[1].lower(), sql, values, upload)
+            answer = self._dispatched(verb, words[1].lower(), sql, values, upload)
+            self._service.history.append(Run(str(answer["data"].get("queryId")), verb, time.time()))
+            return answer
         except errors.Error as error:
             raise RefusedError(error.errno or 9999, error.sqlstate or "99999", str(error.msg or error)) from None
         except duckdb.TransactionException as error:
@@ -183,6 +187,8 @@ class Session:
 
     def _queried(self, verb: str, sql: str, values: list[Any]) -> Json:
         rules.check(sql)
+        if found := history.CALL.search(sql):
+            return history.answer(sql, found, self._service.history)
         if written := target(sql):
             self._service.locks.take(names.full(written, self._fake.database, self._fake.schema), self)
         self._begin()
