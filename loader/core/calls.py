@@ -17,7 +17,10 @@ MAX_NESTING = 500  # brackets; BigQuery's limit for JSON, and far below what nat
 _CHUNK = 256  # lines scanned again when one of a block is refused
 _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}:,]', re.DOTALL)
-_ESCAPES = re.compile(rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\(?:u0000|u[dD][89a-fA-F]..)|\\.", re.DOTALL)
+_HALF = rb"[0-9a-fA-F]{2}"
+_ESCAPES = re.compile(
+    rb"\\u[dD][89abAB]%b\\u[dD][c-fC-F]%b|\\(?:u0000|u[dD][89a-fA-F]%b)|\\." % (_HALF, _HALF, _HALF), re.DOTALL
+)
 _UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 

@@ -142,6 +142,9 @@ def test_a_line_may_nest_500_deep() -> None:
         (b'{"a":01}', "not_json"),
         (b'{"a":NaN}', "not_json"),
         (b'{"a":"\t"}', "not_json"),
+        (rb'{"type":"page","userId":"u","x":"\ud8zz"}', "not_json"),  # half a character, and half of that
+        (rb'{"type":"page","userId":"u","x":["\ud8"3d\ude00"]}', "not_json"),
+        (rb'{"type":"page","userId":"u","x":"\ud83d\udezz"}', "not_json"),
         (b'"text"', "not_object"),
     ],
 )

@@ -47,7 +47,9 @@ BROKEN_LINES = [
     b"{'a':1}",
     b'{"a":NaN}', b'{"a":01}', b'{"a":1.}', b'{"a":.5}', b'{"a":"\x01"}', b'{"a":"\t"}', b'{"a":"\xff"}',
     b"\xc3(", b"\xed\xa0\x80",
-    b'{"a":"\\x"}', b'{"a":"\\u12"}', b"[" * 501 + b"]" * 501, b'{"a":' + b"[" * 499 + b"]" * 499 + b"}", b"[" * 10_000,
+    b'{"a":"\\x"}', b'{"a":"\\u12"}', b'{"type":"page","userId":"u","context":{"a":"\\ud8"3d\\ude00"}}',
+    b'{"type":"page","userId":"u","properties":{"a":"\\ud8zz"}}',
+    b"[" * 501 + b"]" * 501, b'{"a":' + b"[" * 499 + b"]" * 499 + b"}", b"[" * 10_000,
     b'{"batch":{}}', b'{"batch":[]}', b'{"batch":[1,{}]}', b'{"batch":null}', b'\xef\xbb\xbf{"type":"track"}',
 ]  # fmt: skip
 BLANK_LINES = [b"", b"", b" ", b"\t", b"\r"]
