@@ -135,16 +135,18 @@ def note_bad_files(session: Session, source: str, load: PlannedLoad, bad: Sequen
     session.append("loader.quarantine", columns, rows)
 
 
-def resolve(session: Session, source: str, load: PlannedLoad, now: datetime) -> None:
+def resolve(session: Session, source: str, load: PlannedLoad, now: datetime, *, frozen: bool) -> None:
     """Mark what earlier loads rejected and quarantined in this load's files as resolved: this load says it anew.
 
-    The rejects of a file that was rewritten since stay: they belong to the rows of the earlier load.
+    The rejects of a file that was rewritten since stay: they belong to the rows of the earlier load. So do, unless the
+    schema is `frozen` now too, those for which there was no column: no row that is there takes a value from a replay.
     """
     rewritten = "SELECT f.key FROM loader.files AS f WHERE f.load_id = ?"
     same = """
 SELECT e.load_id || ' ' || e.key FROM loader.files AS e JOIN loader.files AS f
   ON f.source = e.source AND f.key = e.key AND f.version = e.version WHERE f.load_id = ?"""
-    for table, chosen in (("quarantine", f"file IN ({rewritten})"), ("rejects", f"load_id || ' ' || file IN ({same})")):
+    anew = f"load_id || ' ' || file IN ({same})" + ("" if frozen else " AND reason <> 'schema_frozen'")
+    for table, chosen in (("quarantine", f"file IN ({rewritten})"), ("rejects", anew)):
         session.execute(
             f"UPDATE loader.{table} SET resolved_at = ? WHERE source = ? AND load_id <> ? AND resolved_at IS NULL "
             f"AND {chosen}",

@@ -98,13 +98,14 @@ def _line(group: RejectGroup, columns: Columns) -> RejectLine:
 
 
 def _remedy(group: RejectGroup, columns: Columns) -> str:
-    if group.reason == "schema_frozen":
+    if group.reason == "schema_frozen" and group.column not in columns:
         return f'set `evolve = "evolve"` in [sources.{group.source}] to take such values from now on'
-    if group.reason not in TYPE_REASONS:
+    if group.reason != "schema_frozen" and group.reason not in TYPE_REASONS:
         return _REMEDIES.get(group.reason, "correct them where the events are sent")
     call = call_of(group.table, columns)
     if call is None or group.column in system_columns(call):
         return f"{group.column} must be an ISO 8601 timestamp; correct it where the events are sent"
     found = columns.get(group.column, Column(ColumnType.STRING)).type
-    wanted = found if found is ColumnType.JSON else ColumnType.STRING
+    keeps = found is ColumnType.JSON or group.reason == "schema_frozen"
+    wanted = found if keeps else ColumnType.STRING
     return f"`loader retype {group.schema}.{group.table} {group.column} {wanted.value}` puts them back"

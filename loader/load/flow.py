@@ -193,7 +193,7 @@ def _finished(run: Run, manifest: Manifest, opened: Warehouse, merged: list[Tabl
             ledger.move(session, load.load_id, "loading", error=f"{failed[0].table}: {failed[0].error}")
             return None
         now = datetime.now(UTC)
-        notes.resolve(session, edges.source, load, now)
+        notes.resolve(session, edges.source, load, now, frozen=edges.policy.evolve == "freeze")
         rejects = _set_aside(session, run, manifest, staged)
         notes.note_bad_files(session, edges.source, load, manifest.bad_files, now)
         ledger.settle_files(session, load.load_id, manifest.counts, manifest.bad_files)

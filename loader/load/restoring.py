@@ -18,6 +18,7 @@ from loader.core.types import ColumnType
 from loader.core.warehouse import Session
 
 TYPE_REASONS = tuple(f"not_{kind.value}" for kind in ColumnType)  # what a wider type can mend
+_MENDABLE = (*TYPE_REASONS, "schema_frozen")  # and what the column itself can, once it is there
 _PAGE = 50_000  # distinct values cast at once
 _ARROW = {"boolean": pa.bool_(), "integer": pa.int64(), "double": pa.float64()}
 
@@ -41,7 +42,7 @@ class Restoring:
     @property
     def mendable(self) -> str:
         """The same for those that it has mended, too."""
-        own, reasons, tables = self.dialect, self._listed(TYPE_REASONS), self._listed(self.tables)
+        own, reasons, tables = self.dialect, self._listed(_MENDABLE), self._listed(self.tables)
         return (
             f"r.schema_name = {literal(own, self.schema)} AND r.table_name IN ({tables}) "
             f"AND r.column_name = {literal(own, self.column)} AND r.reason IN ({reasons})"

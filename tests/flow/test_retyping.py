@@ -25,8 +25,8 @@ def order(number: int, **properties: object) -> dict[str, object]:
     return track("Order Completed", messageId=f"m{number:03}", properties=properties)
 
 
-def loaded(config: Config, *loads: bytes) -> Config:
-    for number, content in enumerate(loads):
+def loaded(config: Config, *loads: bytes, first: int = 0) -> Config:
+    for number, content in enumerate(loads, first):
         put(config, f"{number}.gz", content)
         run(config)
     return config
@@ -150,6 +150,22 @@ def test_a_value_comes_back_after_its_file_was_rewritten_too(rest: list[dict[str
     assert [each.rows for each in run(config)] == [1]
     assert retype(config, ORDERS, "x", "string").restored == 1
     assert column(config, "x") == ["1", "abc", None]
+    assert rejects(config, limit=9) == []
+
+
+def test_a_value_of_a_frozen_schema_comes_back_when_there_is_a_column(project: Project) -> None:
+    config = loaded(project(), lines(order(1)))
+    config = loaded(project(source='evolve = "freeze"'), lines(order(2, x=7)), first=1)
+    assert [each.remedy for each in rejects(config, limit=9)] == [
+        'set `evolve = "evolve"` in [sources.web] to take such values from now on'
+    ]
+    config = loaded(project(), lines(order(3, x=8)), first=2)
+    run(config, replay=True)
+    assert column(config, "x") == [None, None, 8]
+    [left] = rejects(config, limit=9)
+    assert left.remedy == f"`loader retype {ORDERS} x integer` puts them back"
+    assert retype(config, ORDERS, "x", "integer").restored == 1
+    assert column(config, "x") == [None, 7, 8]
     assert rejects(config, limit=9) == []
 
 
