@@ -25,7 +25,7 @@ from loader.commands import (
     tools,
 )
 from loader.commands.arguments import Arguments, globals_of
-from loader.commands.output import complain, say
+from loader.commands.output import answer_json, complain, documents, open_streams, say, show
 from loader.commands.settings import secrets, settings
 from loader.commands.words import one_line
 from loader.errors import ConfigError, LoaderError
@@ -45,6 +45,7 @@ first steps, without a cloud:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code. Wrong usage ends the process, as argparse does."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # or numpy starts a thread per core, for nothing: 0.1 s of CPU
+    open_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no error
@@ -52,20 +53,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(arguments: Arguments) -> int:
-    """Run the command that the arguments name and return the exit code; every error becomes one line."""
+    """Run the command that the arguments name and return the exit code; every error becomes one line.
+
+    It is a JSON document too, where one was asked for and none was printed yet.
+    """
+    before = documents()
     try:
         return arguments.run(arguments)
     except KeyboardInterrupt:
         say("loader: interrupted; nothing is lost: the same command continues where this one stopped")
         return INTERRUPTED
-    except LoaderError as error:
-        complain(str(error))
-        _trace(arguments)
-        return WRONG if isinstance(error, ConfigError) else FAILED
     except Exception as error:
-        complain(_unexpected(error, arguments))
+        known = isinstance(error, LoaderError)
+        text = str(error) if known else _unexpected(error, arguments)
+        complain(text)
         _trace(arguments)
-        return FAILED
+        if arguments.json and documents() == before:
+            answer_json({"error": text})
+        return WRONG if isinstance(error, ConfigError) else FAILED
 
 
 def parser() -> ArgumentParser:
@@ -91,9 +96,9 @@ def _no_command(whole: ArgumentParser, arguments: Arguments) -> int:
     from importlib.metadata import PackageNotFoundError, version
 
     try:
-        print(f"loader {version('warehouse-loader')}")
+        show([f"loader {version('warehouse-loader')}"])
     except PackageNotFoundError:
-        print("loader (run from its source, not installed)")
+        show(["loader (run from its source, not installed)"])
     return DONE
 
 

@@ -11,6 +11,9 @@ from typing import TextIO
 from loader.commands.arguments import Arguments
 from loader.commands.page import Page, plain
 from loader.commands.words import one_line
+from loader.errors import StorageError
+
+_documents: list[int] = []  # bytes of each
 
 
 def answer(arguments: Arguments, found: object, page: Callable[[], Page]) -> None:
@@ -26,7 +29,13 @@ def answer_json(found: object) -> None:
     import msgspec
 
     document = msgspec.json.encode(found) + b"\n"
+    _documents.append(len(document))
     _guarded(sys.stdout, lambda: sys.stdout.buffer.write(document))
+
+
+def documents() -> int:
+    """Return how many JSON documents this process has printed."""
+    return len(_documents)
 
 
 def show(page: Page) -> None:
@@ -55,9 +64,20 @@ def on_terminal(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
+def open_streams() -> None:
+    """Open the standard streams that the process was started without: the next file would take their place."""
+    for name, flags in (("stdin", os.O_RDONLY), ("stdout", os.O_WRONLY), ("stderr", os.O_WRONLY)):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, flags), "r" if name == "stdin" else "w"))
+
+
 def _guarded(stream: TextIO, write: Callable[[], object]) -> None:
     try:
         write()
         stream.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # or the interpreter complains of the rest
+        if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+            raise StorageError(
+                f"the answer could not be written: {error.strerror}; what it tells of is done"
+            ) from error

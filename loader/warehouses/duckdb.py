@@ -215,6 +215,7 @@ def connect(settings: Settings, site: Site) -> DuckDB:
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": settings.threads or site.threads,
         "memory_limit": f"{settings.memory // (1 << 20)}MB",
+        "autoinstall_known_extensions": False,  # it would fetch code from the network, even for a file of SQLite's
     }
     _drop_stillborn(Path(path))
 
@@ -274,6 +275,8 @@ def _io_error(what: str, text: str) -> Exception:
         return CapacityError(f"{what}: no space left on the disk; free some, then run again: the load continues")
     if "Permission denied" in text:
         return AccessError(f"{what}: permission denied; make the file and its folder writable for this user")
+    if "not a valid DuckDB" in text or text.startswith("IO Error: Extension"):
+        return WarehouseError(f"{what} is no DuckDB file; correct `path` in [warehouse], or move that file away")
     return WarehouseError(f"{what}: {text.splitlines()[0]}")
 
 

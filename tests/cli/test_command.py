@@ -1,6 +1,8 @@
 """The real command: what it writes, what it prints where, and its exit codes."""
 
+import errno
 import json
+import os
 import shlex
 import signal
 import subprocess
@@ -28,7 +30,7 @@ def raising(error: BaseException, config: Path = Path("none.toml")) -> Arguments
     def fail(_: Arguments) -> int:
         raise error
 
-    return Arguments(run=fail, debug=False, config=config)
+    return Arguments(run=fail, debug=False, json=False, config=config)
 
 
 def test_nothing_heavy_is_imported_before_a_command_runs() -> None:
@@ -123,9 +125,10 @@ def test_wrong_usage_is_one_line_and_exit_code_2(tmp_path: Path, line: str, mess
 def test_wrong_settings_are_one_line_and_exit_code_2(tmp_path: Path) -> None:
     (tmp_path / "loader.toml").write_text(SOURCES + "max_depht = 3\n")
     found = loader(tmp_path, "load --json")
-    assert (found.returncode, found.stdout) == (2, "")
+    assert found.returncode == 2
     assert found.stderr.startswith("loader: loader.toml: [sources.app] max_depht: no such setting (did you mean 'max_d")
     assert found.stderr.count("\n") == 1
+    assert json.loads(found.stdout) == {"error": found.stderr.removeprefix("loader: ").removesuffix("\n")}
 
 
 def test_settings_without_a_source_are_wrong(tmp_path: Path) -> None:
@@ -184,6 +187,29 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     assert ((tmp_path / "code").read_text(), (tmp_path / "errors").read_text()) == ("0\n", "")
+
+
+FULL = os.strerror(errno.ENOSPC)
+
+
+@pytest.mark.parametrize(
+    ("redirected", "code", "said"),
+    [
+        ("<&- >&-", 0, ""),
+        (">&- 2>&-", 0, ""),
+        ("--json >&-", 0, ""),
+        (
+            ">/dev/full",
+            1,
+            f"loader: the answer could not be written: {FULL}; what it tells of is done\n",
+        ),
+        ("2>/dev/full", 0, ""),
+    ],
+)
+def test_streams_that_take_nothing_are_no_traceback(tmp_path: Path, redirected: str, code: int, said: str) -> None:
+    line = f"{shlex.quote(sys.executable)} -m loader destinations {redirected}"
+    found = subprocess.run(["sh", "-c", line], cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    assert (found.returncode, found.stderr) == (code, said)
 
 
 def test_an_interrupt_ends_with_130_and_the_next_run_continues(tmp_path: Path) -> None:

@@ -135,11 +135,12 @@ def test_a_warehouse_that_is_let_go_of_in_time_is_waited_for(project: Callable[.
         assert time.monotonic() - began > 1
 
 
-def test_a_warehouse_that_is_no_database_is_told(project: Callable[..., Config]) -> None:
+@pytest.mark.parametrize("begin", [b"this is no database\n", b"SQLite format 3\0"])
+def test_a_warehouse_that_is_no_database_is_told(begin: bytes, project: Callable[..., Config]) -> None:
     config = filled(project())
-    Path(database(config)).write_bytes(b"this is no database\n" * 1000)
+    Path(database(config)).write_bytes(begin.ljust(20_000, b"\0"))
     said = harness.command(config, code=1)
-    assert "warehouse.duckdb" in said
+    assert "warehouse.duckdb is no DuckDB file; correct `path` in [warehouse]" in said
     Path(database(config)).unlink()
     assert_complete(config)
 
