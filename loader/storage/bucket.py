@@ -6,7 +6,6 @@ is cut off leaves nothing to see, but parts to pay for: give the bucket a lifecy
 Keys that obstore cannot name are listed and read by another client (`odd_keys`); we write none.
 """
 
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,25 +17,29 @@ from itertools import islice
 from typing import TypeVar
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, InvalidPathError, PreconditionError
-from obstore.store import GCSStore, S3Store
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    InvalidPathError,
+    PreconditionError,
+)
+from obstore.store import S3Store
 
 from loader.config import Access
 from loader.core.objects import CHUNK_BYTES, File, load_bytes
 from loader.errors import ConfigError, LoaderError, ObjectChangedError, StorageError
-from loader.storage import credentials, google
+from loader.storage.clients import Client, check_process, check_service, clients
+from loader.storage.naming import UNNAMEABLE, bound, just_below, unnameable
 from loader.storage.odd_keys import PAGE, OddKeys, second_client
-from loader.storage.refusals import ATTEMPTS, accidental, pause, shown, translation
+from loader.storage.refusals import ATTEMPTS, CONFLICT, accidental, pause, shown, translation
 
 T = TypeVar("T")
 _UPLOADS = 4  # parts under way at once, CHUNK_BYTES each
 _REMOVALS = 16  # requests under way at once, where each removes one object
 _URL = re.compile(r"(?P<scheme>s3|gs)://(?P<bucket>[A-Za-z0-9][A-Za-z0-9._-]{1,221})(?:/(?P<prefix>.*?)/*)?")
-_UNNAMEABLE = re.compile(r"//|[\x00-\x1f\x7f]|(?:^|/)\.{1,2}(?:/|$)|^/|/$")
 _FAILURES = (BaseError, OSError, ValueError)  # all that obstore raises
 
 _Bytes = bytes | bytearray | memoryview
-_Client = S3Store | GCSStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,10 @@ class Bucket:
 
     url: str
     access: Access | None
-    _client: _Client = field(repr=False, compare=False)
-    _reader: _Client = field(repr=False, compare=False)
+    _client: Client = field(repr=False, compare=False)
+    _reader: Client = field(repr=False, compare=False)
     _odd: Callable[[], OddKeys] = field(repr=False, compare=False)
+    _speaks: Callable[[], None] = field(repr=False, compare=False)  # raises unless it is a service of this kind
     _prefix: str  # "" or with a trailing slash
 
     @classmethod
@@ -58,12 +62,13 @@ class Bucket:
         """
         parts = _URL.fullmatch(url)
         prefix = (parts["prefix"] or "") if parts else ""
-        if parts is None or _UNNAMEABLE.search(prefix):
+        if parts is None or UNNAMEABLE.search(prefix):
             raise ConfigError(f"{_safe(url)} is no url of a bucket; write s3://bucket/prefix or gs://bucket/prefix")
-        _one_process(url)
-        client, reader = _clients(parts["scheme"], parts["bucket"], access)
+        check_process(url)
+        client, reader = clients(parts["scheme"], parts["bucket"], access)
         odd = cache(partial(second_client, url, parts["bucket"], access))
-        return cls(url.rstrip("/"), access, client, reader, odd, prefix and f"{prefix}/")
+        speaks = cache(partial(check_service, url, client))
+        return cls(url.rstrip("/"), access, client, reader, odd, speaks, prefix and f"{prefix}/")
 
     def __reduce__(self) -> tuple[object, ...]:
         return Bucket.open, (self.url, self.access)
@@ -71,14 +76,15 @@ class Bucket:
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[File]:
         """Yield the objects in the order of the services, which is by code point. One request per thousand keys.
 
-        Left out are the empty objects with a `/` at the end of the key that some tools make to show folders.
+        Left out are the empty objects with a `/` at the end of the key that some tools make to show folders. A service
+        with another order is refused as far as that shows: what is listed from somewhere on would be only a part.
         """
-        failures, odd = 0, _unnameable(self._prefix + prefix)
+        failures, odd = 0, unnameable(self._prefix + prefix)
         while True:
             try:
                 if not odd:
-                    for file in self._named(prefix, after):
-                        after, failures = file.key, 0
+                    for place, file in self._named(prefix, after):
+                        after, failures = place, 0
                         yield file
                     return
             except InvalidPathError:
@@ -93,11 +99,11 @@ class Bucket:
                 for each in page:
                     after = each.key.removeprefix(self._prefix)
                     if each.size or not after.endswith("/"):
-                        key = after if _unnameable(after) else after.removesuffix("/")  # as obstore names it
+                        key = after if unnameable(after) else after.removesuffix("/")  # as obstore names it
                         yield File(key, each.etag, each.size, each.modified_at)
                 if len(page) < PAGE:
                     return
-                odd = _unnameable(self._prefix + prefix)
+                odd = unnameable(self._prefix + prefix)
 
     def read(self, file: File) -> Iterator[bytes]:
         """Yield the bytes, one request per chunk, each on the condition that the etag is the listed one."""
@@ -123,8 +129,12 @@ class Bucket:
             tries[0] += 1
             try:
                 obstore.put(self._client, path, octets, mode="create")
-            except AlreadyExistsError:
-                return tries[0] > 1 and load_bytes(self, key) == bytes(octets)
+            except AlreadyExistsError as error:
+                conflict = CONFLICT in str(error)  # of two at once, it may be that neither was done
+                found = load_bytes(self, key) if conflict or tries[0] > 1 else None
+                if conflict and found is None:
+                    raise
+                return tries[0] > 1 and found == bytes(octets)
             return True
 
         return self._done(key, put)
@@ -149,20 +159,37 @@ class Bucket:
 
         self._done("", remove)
 
-    def _named(self, prefix: str, after: str) -> Iterator[File]:
-        """Yield the objects as `list` does, up to the page with a key that obstore cannot name: InvalidPathError."""
-        _one_process(self.url)
+    def _named(self, prefix: str, after: str) -> Iterator[tuple[str, File]]:
+        """Yield the objects as `list` does, and where each stands in the order, which is its key but for a `/`.
+
+        Raises InvalidPathError at the page with a key that obstore cannot name.
+        """
+        check_process(self.url)
         folder = self._prefix + prefix[: prefix.rfind("/") + 1]
-        start = max(_bound(self._prefix + after) if after else "", _just_below(self._prefix + prefix))
+        start = max(bound(self._prefix + after) if after else "", just_below(self._prefix + prefix))
         pages = obstore.list(self._client, folder or None, offset=start or None, chunk_size=PAGE)
+        last = ""
         for meta in (meta for page in pages for meta in page if meta["path"].startswith(self._prefix)):
-            key, etag = meta["path"].removeprefix(self._prefix), meta["e_tag"]
-            if key > after and key.startswith(prefix):
-                if meta["size"] or self._exists(meta["path"], etag):
-                    after = key  # obstore drops a `/` at the end, so a mark could pass for an object again
-                    yield self._file(key, etag, meta["size"], meta["last_modified"])
+            key = meta["path"].removeprefix(self._prefix)
+            if not meta["size"] and (key <= last or not self._exists(meta["path"], meta["e_tag"])):
+                continue  # the mark of a folder
+            last = self._place(key, last)
+            if last > after and key.startswith(prefix):
+                yield last, self._file(key, meta["e_tag"], meta["size"], meta["last_modified"])
             elif key > prefix and key > after:
                 return
+        if not last:
+            self._speaks()
+
+    def _place(self, key: str, last: str) -> str:
+        """Return where an object stands that is listed after the last one."""
+        place = key if key > last else f"{key}/"  # obstore drops a `/` at the end
+        if place <= last:
+            raise StorageError(
+                f"{self._thing(key)} is listed after {last!r}, so a listing that goes on there would miss it; the "
+                "service must list keys in the order of their bytes, as S3 does: rename these, or use another service"
+            )
+        return place
 
     def _file(self, key: str, etag: str | None, size: int, modified_at: datetime) -> File:
         if not etag:
@@ -179,7 +206,7 @@ class Bucket:
 
     def _chunk(self, file: File, span: tuple[int, int] | None) -> bytes:
         path = self._prefix + file.key
-        if _unnameable(path) or path.endswith("/"):
+        if unnameable(path) or path.endswith("/"):
             chunk = self._odd().chunk(path, file.version, span)
         else:
             chunk = self._done(file.key, partial(self._got, path, file, span))
@@ -206,7 +233,7 @@ class Bucket:
 
     def _done(self, key: str, call: Callable[[], T]) -> T:
         """Return what the call returns, made again where it failed by accident; its errors as ours."""
-        _one_process(self.url)
+        check_process(self.url)
         failures = 0
         while True:
             try:
@@ -221,20 +248,11 @@ class Bucket:
         return f"{self.url}/{shown(key)}" if key else self.url
 
     def _path(self, key: str) -> str:
-        if not key or _UNNAMEABLE.search(key):
+        if not key or UNNAMEABLE.search(key):
             raise StorageError(
                 f"{self.url}: key {key!r} cannot be used; no part may be empty, `.` or `..`, or hold control characters"
             )
         return self._prefix + key
-
-
-def _clients(scheme: str, bucket: str, access: Access | None) -> tuple[_Client, _Client]:
-    """Return the client for all but reads, and that for reads."""
-    if scheme == "s3":
-        both = S3Store(bucket, **credentials.options(bucket, access))
-        return both, both
-    client, reader = (GCSStore(bucket, **google.options(access, packed=packed)) for packed in (False, True))
-    return client, reader
 
 
 def _octets(data: _Bytes) -> memoryview:
@@ -242,35 +260,5 @@ def _octets(data: _Bytes) -> memoryview:
     return memoryview(data).cast("B")
 
 
-def _unnameable(path: str) -> bool:
-    """Whether obstore cannot name what starts with the path."""
-    return _UNNAMEABLE.search(path.removesuffix("/")) is not None
-
-
-def _bound(path: str) -> str:
-    """Return the longest start of the path that obstore can name: it sorts no later than the path."""
-    found = _UNNAMEABLE.search(path)
-    return path[: found.start()] if found else path
-
-
-def _just_below(prefix: str) -> str:
-    """Return a path that sorts before all that start with the prefix, and after most that sort before those."""
-    start, last = prefix[:-1], prefix[-1:]
-    if not last or last == "/" or start.endswith("/") or not start:
-        return ""
-    return start + chr(ord(last) - 1) + "~~~" if last.isascii() and last.isalnum() else start
-
-
 def _safe(url: str) -> str:
     return "a url with `@`" if "@" in url else repr(url)  # what stands before an @ may be a secret
-
-
-def _one_process(url: str) -> None:
-    """Raise StorageError in a forked process: obstore's threads are not there, and it would wait for ever."""
-    if _first_process() != os.getpid():
-        raise StorageError(f"{url}: this process was forked off one that had a bucket open; start workers by `spawn`")
-
-
-@cache
-def _first_process() -> int:
-    return os.getpid()

@@ -5,7 +5,7 @@ pages are listed, and such objects are read, by another client: boto3, or reques
 without them a listing that meets such a key is an error, for to leave the object out would lose events.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 from loader.config import Access
 from loader.errors import ObjectChangedError, StorageError
 from loader.storage import credentials, google
-from loader.storage.refusals import refusal, shown
+from loader.storage.refusals import ATTEMPTS, pause, refusal, shown
 
 PAGE = 1000
 _GONE = (404, 412)
@@ -88,10 +88,15 @@ class _S3:
         ]
 
     def chunk(self, key: str, etag: str, span: tuple[int, int] | None) -> bytes:
-        ranged = {} if span is None else {"Range": _range(span)}
-        with self._translated(key):
+        from botocore.exceptions import IncompleteReadError, ResponseStreamingError
+
+        def read() -> bytes:
             body: bytes = self.client.get_object(Bucket=self.bucket, Key=key, IfMatch=etag, **ranged)["Body"].read()
-        return body
+            return body
+
+        ranged = {} if span is None else {"Range": _range(span)}
+        with self._translated(key):  # boto3 repeats what comes before a body
+            return _repeated(read, IncompleteReadError, ResponseStreamingError)
 
     @contextmanager
     def _translated(self, key: str) -> Iterator[None]:
@@ -102,7 +107,7 @@ class _S3:
         except ClientError as error:
             code = str(error.response["Error"].get("Code"))
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-            raise _error(self._thing(key), status, code) from None
+            raise _error(self._thing(key), status, f"<Code>{code}</Code>") from None
         except BotoCoreError as error:
             raise StorageError(f"{self._thing(key)}: {str(error).splitlines()[0]}") from None
 
@@ -148,14 +153,27 @@ class _GCS:
         from requests.exceptions import RequestException
         from urllib3.exceptions import HTTPError
 
-        try:
+        def read() -> bytes:
             with self.session.get(address, stream=True, timeout=_TIMEOUT_SECONDS, **how) as answer:
                 body: bytes = answer.raw.read(decode_content="params" in how)
                 if answer.status_code >= 400:
                     raise _error(f"{self.url}/{shown(key)}", answer.status_code, body.decode(errors="replace"))
                 return body
+
+        try:
+            return _repeated(read, HTTPError)  # requests repeats what comes before a body
         except (RequestException, HTTPError, GoogleAuthError) as error:
             raise StorageError(f"{self.url}/{shown(key)}: {type(error).__name__}") from None
+
+
+def _repeated(call: Callable[[], bytes], *broken: type[Exception]) -> bytes:
+    """Return what the call returns, made again where its answer broke off."""
+    for failures in range(1, ATTEMPTS):
+        try:
+            return call()
+        except broken:
+            pause(failures)
+    return call()
 
 
 def _contents(listing: ElementTree.Element) -> Iterator[dict[str, str]]:

@@ -1,8 +1,8 @@
 """What obstore and a bucket's service refuse, as our errors; and what was only an accident on the way.
 
 obstore itself repeats what the service throttles or fails (429, 5xx), and goes on where the body of a read was cut. It
-does not repeat a conditional write or a removal whose connection broke, nor a page of a listing that came in half
-(tried, 0.12.1, tests/storage/test_faults.py): those are repeated here.
+does not repeat a conditional write or a removal whose connection broke, a page of a listing that came in half, nor
+what reached the service damaged (tried, 0.12.1, tests/storage/test_faults.py): those are repeated here.
 """
 
 import random
@@ -22,8 +22,16 @@ _DENIED = re.compile(
     r"|AuthenticationRequired|40[13] (?:Forbidden|Unauthorized)|169\.254\.|security-credentials|AssumeRole"
     r"|token request"
 )
+_CLOCK = re.compile(r"<Code>Request(?:TimeTooSkewed|Expired)|reasonable timeframe")  # the latter is Google's
+_ARCHIVED = "<Code>InvalidObjectState"
+_KEY = re.compile(r"<Code>KMS\.|<Message>[^<]*\bkms:")
 _REGION = re.compile(r"PermanentRedirect|AuthorizationHeaderMalformed|configured region|IllegalLocationConstraint")
-_ACCIDENT = re.compile(r"HTTP error: |Error getting list response body")
+CONFLICT = "ConditionalRequestConflict"
+# What Amazon's own clients repeat too, of the refusals that obstore takes for final ones.
+_ACCIDENT = re.compile(
+    r"HTTP error: |Error getting list response body"
+    rf"|<Code>(?:RequestTimeout|IncompleteBody|BadDigest|XAmzContentSHA256Mismatch|{CONFLICT})</Code>"
+)
 _GIVEN_UP = re.compile(r"after (\d+) retries, max_retries: \1\b")
 _WHO = {"s3": "AWS_*", "gs": "GOOGLE_APPLICATION_CREDENTIALS"}
 
@@ -35,7 +43,7 @@ def translation(thing: str, error: Exception) -> StorageError:
     """
     text = str(error)
     first = re.split(r"\n|: <\?xml|: <Error|\{", text, maxsplit=1)[0].strip()
-    code = re.search(r"<Code>(\w+)</Code>", text)
+    code = re.search(r"<Code>([\w.]+)</Code>", text)
     return refusal(thing, f"{first} ({code[1]})" if code else first, text)
 
 
@@ -43,6 +51,14 @@ def refusal(thing: str, found: str, text: str) -> StorageError:
     """Return our error by who must act, told from the whole `text`; `found` is what of it may be shown."""
     if "NoSuchBucket" in text:
         return StorageError(f"{thing}: the bucket does not exist; create it, or correct the url in loader.toml")
+    if _ARCHIVED in text:
+        return StorageError(f"{thing} is archived: {found}; restore it, or load a window without it (--from, --to)")
+    if _CLOCK.search(text):
+        return StorageError(f"{thing}: the clock of this machine is wrong: {found}; set it")
+    if _KEY.search(text):
+        return AccessError(
+            f"{thing}: the key that encrypts it cannot be used: {found}; check it, its policy and `kms_key_id`"
+        )
     if _DENIED.search(text):
         who = _WHO[thing.partition("://")[0]]
         return AccessError(

@@ -13,15 +13,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from http.client import HTTPConnection, HTTPResponse
+from hashlib import sha256
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Literal
 
-Kind = Literal["status", "reset", "cut", "short", "lost"]
+Kind = Literal["status", "reset", "cut", "short", "lost", "garbled", "held"]
+_PATIENCE_SECONDS = 60
 _HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 # docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList
-_SLOW_DOWN = b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Reduce your request rate.</Message></Error>"
+_REFUSAL = "<?xml version='1.0'?><Error><Code>{}</Code><Message>Said by the proxy.</Message></Error>"
+# docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html: the hash of the body is part of the signature.
+_SIGNED = "x-amz-content-sha256"
 
 
 @dataclass(slots=True)
@@ -30,6 +34,7 @@ class _Fault:
     kind: Kind
     times: int
     status: int
+    code: str
 
 
 @dataclass(slots=True)
@@ -37,7 +42,9 @@ class Faults:
     """The proxy: its address, and what it is to spoil. Requests are matched as `METHOD /path?query`."""
 
     endpoint: str
+    behind: str  # the endpoint of the server, which may move
     delay_seconds: float = 0.0  # before each answer
+    release: Event = field(default_factory=Event)  # lets go what is held
     spoiled: Counter[str] = field(default_factory=Counter)
     requests: list[str] = field(default_factory=list)
     most_at_once: int = 0
@@ -45,14 +52,15 @@ class Faults:
     _waiting: list[_Fault] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
 
-    def spoil(self, asked: str, kind: Kind, *, times: int = 1, status: int = 503) -> None:
+    def spoil(self, asked: str, kind: Kind, *, times: int = 1, status: int = 503, code: str = "SlowDown") -> None:
         """Spoil the next `times` requests that match.
 
-        `status`: refused with SlowDown, not passed on; `reset`: the same with a reset connection. `cut`: half the body
-        comes, and then a reset; `short`: half the body comes, and then an orderly end. `lost`: the request is carried
-        out, and its answer is a reset.
+        `status`: refused with that and the code, not passed on; `reset`: the same with a reset connection. `cut`: half
+        the body comes, and then a reset; `short`: half the body comes, and then an orderly end. `lost`: the request is
+        carried out, and its answer is a reset. `garbled`: a byte of what is sent changes on the way, which is refused
+        where the body's hash was signed. `held`: it waits for `release`.
         """
-        self._waiting.append(_Fault(re.compile(asked), kind, times, status))
+        self._waiting.append(_Fault(re.compile(asked), kind, times, status, code))
 
     def begin(self, asked: str) -> _Fault | None:
         """Take note of a request; return what is to be spoiled."""
@@ -77,8 +85,8 @@ def before(endpoint: str) -> Iterator[Faults]:
     """Yield a proxy before the server at `endpoint`."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     server.daemon_threads = True
-    faults = Faults(f"http://127.0.0.1:{server.server_port}")
-    server.RequestHandlerClass = _handler(endpoint.removeprefix("http://"), faults)
+    faults = Faults(f"http://127.0.0.1:{server.server_port}", endpoint)
+    server.RequestHandlerClass = _handler(faults)
     Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield faults
@@ -87,7 +95,7 @@ def before(endpoint: str) -> Iterator[Faults]:
         server.server_close()
 
 
-def _handler(behind: str, faults: Faults) -> type[BaseHTTPRequestHandler]:
+def _handler(faults: Faults) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         wbufsize = 1 << 16  # header and body in one packet, or each request takes 45 ms
@@ -100,7 +108,7 @@ def _handler(behind: str, faults: Faults) -> type[BaseHTTPRequestHandler]:
                 return
             fault = faults.begin(f"{self.command} {self.path}")
             try:
-                answer = _answered(self, behind, fault, faults.delay_seconds)
+                answer = _answered(self, faults, fault)
             finally:
                 faults.end()
             answer()  # after it was counted: who has it may ask again before this thread goes on
@@ -108,28 +116,38 @@ def _handler(behind: str, faults: Faults) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _answered(
-    handler: BaseHTTPRequestHandler, behind: str, fault: _Fault | None, delay_seconds: float
-) -> Callable[[], None]:
+def _answered(handler: BaseHTTPRequestHandler, faults: Faults, fault: _Fault | None) -> Callable[[], None]:
     """Carry out a request; return what is still to be done: the answer."""
     body = handler.rfile.read(int(handler.headers.get("content-length") or 0))
-    time.sleep(delay_seconds)
+    time.sleep(faults.delay_seconds)
     kind = fault.kind if fault else None
+    if kind == "held":
+        faults.release.wait(_PATIENCE_SECONDS)
+    if kind == "garbled":
+        body = bytes([body[0] ^ 1]) + body[1:]
+        if handler.headers.get(_SIGNED, "") not in ("", sha256(body).hexdigest()):
+            return _refusal(handler, 400, "XAmzContentSHA256Mismatch")
     if kind == "status" and fault is not None:
-        return partial(_send, handler, fault.status, {"Content-Type": "application/xml"}, _SLOW_DOWN)
+        return _refusal(handler, fault.status, fault.code)
     if kind == "reset":
         return partial(_reset, handler)
-    connection = HTTPConnection(behind, timeout=60)
+    connection = HTTPConnection(faults.behind.removeprefix("http://"), timeout=_PATIENCE_SECONDS)
     try:
         connection.request(handler.command, handler.path, body, dict(handler.headers.items()))
         found = connection.getresponse()
         content = found.read()
+    except (OSError, HTTPException):  # the server behind has gone
+        return partial(_reset, handler)
     finally:
         connection.close()
     if kind == "lost":
         return partial(_reset, handler)
     length = _length(handler, found, content)
     return partial(_send, handler, found.status, _kept(found), content, length=length, part=kind)
+
+
+def _refusal(handler: BaseHTTPRequestHandler, status: int, code: str) -> Callable[[], None]:
+    return partial(_send, handler, status, {"Content-Type": "application/xml"}, _REFUSAL.format(code).encode())
 
 
 def _kept(found: HTTPResponse) -> dict[str, str]:

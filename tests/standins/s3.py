@@ -104,7 +104,7 @@ def _refusal(status: int, body: bytes, seen: list[dict[str, str]]) -> type[BaseH
             self.send_response_only(status)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(b"" if self.command == "HEAD" else body)
             self.wfile.flush()
 
     return Refusal

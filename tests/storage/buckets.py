@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from standins import gcs, s3
+from standins import gcs, s3, seaweedfs
 from standins.gcs.tokens import Keys
 
 from loader.config import Access, Secret
@@ -42,6 +42,13 @@ class Service:
         fields = {name: getattr(self.access, name) for name in Access.__struct_fields__}
         access = Access(**{**fields, "endpoint": endpoint or self.access.endpoint})
         return connect(f"{self.kind}://{NAME}/{prefix}", access=access, base=Path())
+
+
+def on(server: seaweedfs.Server) -> Service:
+    """Return a service on a SeaweedFS that is running."""
+    key, secret = Secret(seaweedfs.KEY), Secret(seaweedfs.SECRET)
+    access = Access(endpoint=server.endpoint, region=seaweedfs.REGION, access_key_id=key, secret_access_key=secret)
+    return Service("s3", access, server.put)
 
 
 @contextmanager

@@ -2,8 +2,9 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,11 @@ from loader.storage.credentials import options
 HERE = Path()
 LISTED = File("a", '"etag"', 1, datetime(2026, 1, 1, tzinfo=UTC))
 SECRETS = ("AKIDKEY", "verysecret", "thetoken", "Debug source")
+PROCESS = """
+import json, sys, time
+told = {"Version": 1, "AccessKeyId": f"{time.time_ns():x}", "SecretAccessKey": "s", "SessionToken": "t"}
+print(json.dumps({**told, "Expiration": sys.argv[1]}))
+"""
 FORK = """
 import os, sys
 from pathlib import Path
@@ -99,6 +105,9 @@ CALLS: dict[str, Callable[[Store, File], object]] = {
         (301, "PermanentRedirect", StorageError, "set `region`"),
         (400, "AuthorizationHeaderMalformed", StorageError, "set `region`"),
         (400, "InvalidRequest", StorageError, "InvalidRequest"),
+        (400, "KMS.DisabledException", AccessError, r"the key that encrypts it cannot be used: .*KMS\.Disabled"),
+        (403, "InvalidObjectState", StorageError, "is archived: .*restore it"),
+        (403, "RequestTimeTooSkewed", StorageError, "the clock of this machine is wrong"),
     ],
 )
 def test_a_refusal_is_told_by_who_must_act_and_shows_no_secret(
@@ -119,6 +128,14 @@ def test_a_missing_bucket_is_an_error_whatever_is_asked(call: Callable[[Store, F
     with pytest.raises(StorageError, match=r"s3://nowhere.*the bucket does not exist") as caught:
         call(bucket(endpoint, "s3://nowhere"), LISTED)
     assert type(caught.value) is StorageError
+
+
+def test_a_page_for_people_is_no_empty_bucket() -> None:
+    with (
+        s3.refuse(200, "Welcome") as (endpoint, _),
+        pytest.raises(StorageError, match="what answers is no object store"),
+    ):
+        list(bucket(endpoint).list())
 
 
 def test_an_object_that_only_marks_a_folder_is_not_listed(endpoint: str, prefix: str) -> None:
@@ -207,6 +224,22 @@ def test_profiles_are_found(
     with s3.refuse(403, "AccessDenied") as (endpoint, seen), pytest.raises(AccessError):
         list(connect("s3://events", access=Access(endpoint=endpoint, profile=profile), base=HERE).list())
     assert f"Credential={'TEAM' if profile or variable else 'DEFAULT'}/" in seen[0]["authorization"]
+
+
+@pytest.mark.usefixtures("environment")
+def test_credentials_that_end_are_fetched_anew(tmp_path: Path) -> None:
+    program, soon = tmp_path / "credentials.py", (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
+    program.write_text(PROCESS)
+    (tmp_path / "config").write_text(f"[profile team]\ncredential_process = {sys.executable} {program} {soon}\n")
+    with s3.refuse(403, "AccessDenied") as (endpoint, seen):
+        store = connect("s3://events", access=Access(endpoint=endpoint, profile="team"), base=HERE)
+        for _ in range(2):
+            with pytest.raises(AccessError):
+                list(store.list())
+            time.sleep(0.2)  # obstore asks for new ones ten times a second at most
+    who = [headers["authorization"].partition("Credential=")[2].partition("/")[0] for headers in seen]
+    assert len(who) == 2
+    assert int(who[1], 16) > int(who[0], 16)
 
 
 @pytest.mark.usefixtures("environment")

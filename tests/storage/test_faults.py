@@ -77,6 +77,40 @@ def test_nothing_is_lost_or_done_twice(service: Service, proxy: Faults, act: str
     assert proxy.spoiled == {kind: 2}
 
 
+@pytest.mark.parametrize("act", ACTS)
+def test_what_amazons_clients_repeat_is_repeated(service: Service, proxy: Faults, act: str, tmp_path: Path) -> None:
+    do, asked = ACTS[act]
+    proxy.spoil(asked, "status", status=400, code="RequestTimeout")
+    do(service.store("full", endpoint=proxy.endpoint), tmp_path)
+    assert proxy.spoiled == {"status": 1}
+
+
+@pytest.mark.parametrize("service", ["s3"], indirect=True)  # for Google's nothing is signed: TLS alone protects it
+@pytest.mark.parametrize("bytes_", [1_000, 9_000_000])
+def test_what_is_damaged_on_the_way_to_s3_is_sent_again(
+    service: Service, proxy: Faults, bytes_: int, tmp_path: Path
+) -> None:
+    store, data = service.store(tmp_path.name, endpoint=proxy.endpoint), b"x" * bytes_
+    proxy.spoil("^PUT ", "garbled", times=2)
+    store.write("written", data)
+    assert load_bytes(store, "written") == data
+    proxy.spoil("^PUT ", "garbled")
+    assert store.create("created", data)
+    assert load_bytes(store, "created") == data
+    assert proxy.spoiled == {"garbled": 3}
+
+
+def test_of_two_creations_at_once_that_both_failed_one_is_made_again(
+    service: Service, proxy: Faults, tmp_path: Path
+) -> None:
+    store = service.store(tmp_path.name, endpoint=proxy.endpoint)
+    proxy.spoil("^PUT ", "status", times=2, status=409, code="ConditionalRequestConflict")
+    assert store.create("mine", b"mine")
+    service.put(f"{tmp_path.name}/theirs", b"mine")
+    proxy.spoil("^PUT ", "status", status=409, code="ConditionalRequestConflict")
+    assert not store.create("theirs", b"mine")
+
+
 def test_a_throttled_client_slows_down(service: Service, proxy: Faults) -> None:
     proxy.spoil("^GET ", "status", times=6)
     assert load_bytes(service.store("full", endpoint=proxy.endpoint), "b") == b"2"

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from standins import faults
+from standins.faults import Kind
 
 from loader.core.objects import File, find
 from loader.errors import ObjectChangedError, StorageError
@@ -28,10 +30,11 @@ def filled(service: Service, prefix: str, keys: list[str]) -> None:
 
 def test_every_key_is_listed_in_order_and_reads_back(service: Service, tmp_path: Path) -> None:
     filled(service, tmp_path.name, [*ODD, *PLAIN])
-    files = list(service.store(tmp_path.name).list())
+    store = service.store(tmp_path.name)
+    files = list(store.list())
     expected = sorted([*ODD, *PLAIN])
     assert [file.key for file in files] == expected
-    found = {file.key: b"".join(service.store(tmp_path.name).read(file)) for file in files}
+    found = {file.key: b"".join(store.read(file)) for file in files}
     assert found == {key: key.encode() for key in expected}
 
 
@@ -63,6 +66,27 @@ def test_a_full_object_with_a_slash_at_its_end_is_read_where_it_is_alone(service
     assert b"".join(store.read(file)) == b"content"
     filled(service, tmp_path.name, ["e//f"])
     assert next(store.list()) == file
+
+
+def test_it_is_read_among_its_neighbours_too(service: Service, tmp_path: Path) -> None:
+    filled(service, tmp_path.name, ["d", "d!x", "d/", "d/x", "e"])
+    store = service.store(tmp_path.name)
+    files = list(store.list())
+    content = [b"".join(store.read(file)) for file in files]
+    assert content == [b"d", b"d!x", b"d/", b"d/x", b"e"]
+    assert len({(file.key, file.version) for file in files}) == 5
+
+
+@pytest.mark.parametrize("kind", ["cut", "short"])
+def test_half_an_odd_object_is_asked_for_again(kind: Kind, service: Service, tmp_path: Path) -> None:
+    data = bytes(range(256)) * 2_000  # half of it is more than one packet
+    service.put(f"{tmp_path.name}/a//b", data)
+    with faults.before(service.endpoint) as proxy:
+        store = service.store(tmp_path.name, endpoint=proxy.endpoint)
+        (file,) = store.list()
+        proxy.spoil("^GET .*a(//|%2F%2F)b", kind, times=2)
+        assert b"".join(store.read(file)) == data
+        assert proxy.spoiled == {kind: 2}
 
 
 def test_an_odd_object_that_was_rewritten_is_not_read(service: Service, tmp_path: Path) -> None:
