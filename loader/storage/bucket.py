@@ -76,8 +76,7 @@ class Bucket:
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[File]:
         """Yield the objects in the order of the services, which is by code point. One request per thousand keys.
 
-        Left out are the empty objects with a `/` at the end of the key that some tools make to show folders. A service
-        with another order is refused as far as that shows: what is listed from somewhere on would be only a part.
+        Left out are the empty objects with a `/` at the end of the key that some tools make to show folders.
         """
         failures, odd = 0, unnameable(self._prefix + prefix)
         while True:
@@ -182,7 +181,7 @@ class Bucket:
             self._speaks()
 
     def _place(self, key: str, last: str) -> str:
-        """Return where an object stands that is listed after the last one."""
+        """Return where an object stands that is listed after the last one. StorageError where the order is another."""
         place = key if key > last else f"{key}/"  # obstore drops a `/` at the end
         if place <= last:
             raise StorageError(
