@@ -51,6 +51,11 @@ def on(server: seaweedfs.Server) -> Service:
     return Service("s3", access, server.put)
 
 
+def open_to_all(cloud: gcs.Cloud) -> Service:
+    """Return a service on a Cloud Storage that is running and asks nobody who he is."""
+    return Service("gs", Access(endpoint=cloud.endpoint), lambda key, data: cloud.put(NAME, key, data))
+
+
 @contextmanager
 def running(kind: str, folder: Path, *more: str) -> Iterator[Service]:
     """Yield a service with the bucket, and `more` of them; `folder` keeps its key file, where it has one."""

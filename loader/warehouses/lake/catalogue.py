@@ -109,6 +109,7 @@ class Catalogues:
                 if self.files.store.create(_key(found.version), msgspec.json.encode(found)):
                     self._clean(newest, found, {file.key for change in changes for file in change.added})
                     return
+                self.files.store.delete(sorted(_lists(found) - _lists(newest)))  # in no catalogue
                 time.sleep(random.uniform(0.01, 0.1))
         raise WarehouseBusyError(f"{self.files.store.url}: others commit all the time; run again", "transient")
 
@@ -129,6 +130,12 @@ class Catalogues:
                     return
                 time.sleep(random.uniform(0.01, 0.1))
         raise WarehouseBusyError(f"{self.files.store.url}: others commit all the time; run again", "transient")
+
+    def sweep(self) -> None:
+        """Delete what the newest catalogue says is live no more, should the one who wrote it have died over that."""
+        newest = self.newest()
+        if newest.dropped:
+            self._clean(newest, newest, ())
 
     def check_intended(self, newest: Catalogue, name: str, keys: Sequence[str], margin: float) -> None:
         """Raise WarehouseBusyError if files that were noted may be deleted by now, or within the margin (seconds)."""
@@ -179,6 +186,11 @@ class Catalogues:
 
 def _key(version: int) -> str:
     return f"{_FOLDER}{version:012}.json"
+
+
+def _lists(catalogue: Catalogue) -> set[str]:
+    """Return the keys of the lists of files that a catalogue names."""
+    return {table.files for table in catalogue.tables.values() if table.files}
 
 
 def _stays(key: str, at: float, now: float) -> bool:

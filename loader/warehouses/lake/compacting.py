@@ -6,7 +6,8 @@ after `RESERVED_SECONDS` deletes it. Loads go on meanwhile; of a load and a comp
 later one begins anew.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from uuid import uuid4
 
 import duckdb
@@ -18,8 +19,8 @@ from loader.warehouses.lake.catalogue import Catalogues, Change, File, Table, ov
 from loader.warehouses.lake.files import rows_of, translated
 from loader.warehouses.lake.writing import SMALL_BYTES
 
-TARGET_BYTES = 256 << 20  # of the files that become one, at most
-RESERVED_SECONDS = 3600.0  # in which new files must be live; the merging of a table takes minutes
+TARGET_BYTES = 256 << 20  # of the files that become one, and of those of one commit, at most
+RESERVED_SECONDS = 1200.0  # in which new files must be live; to merge and send TARGET_BYTES takes minutes
 _MARGIN_SECONDS = 300.0  # that clocks may differ
 
 
@@ -31,20 +32,34 @@ class Compactor:
 
     def run(self) -> Iterator[Compacted]:
         """Yield what was done with each table that had something to do. Twice does nothing the second time."""
+        self._catalogues.sweep()
         for name in sorted(self._catalogues.newest().tables):
-            table = self._catalogues.newest().tables.get(name)
-            files = self._catalogues.listed(table)
-            groups = {_key(name, group[0].day): group for group in _groups(files)}
-            if table is not None and groups:
-                yield self._table(name, table, files, groups)
+            if found := list(self._table(name)):
+                before, after, stored = (sum(each) for each in zip(*found, strict=True))
+                yield Compacted(name, before, after, stored)
 
-    def _table(self, name: str, table: Table, files: Sequence[File], groups: Mapping[str, Sequence[File]]) -> Compacted:
-        """Compact one table, in one commit; leave it as it is where others changed these files meanwhile."""
+    def _table(self, name: str) -> Iterator[tuple[int, int, int]]:
+        """Compact one table, in commits of some days; yield files before and after, and the bytes of the latter.
+
+        A day stays as it is where others changed its files meanwhile.
+        """
+        table = self._catalogues.newest().tables.get(name)
+        files = self._catalogues.listed(table)
+        for batch in _batches(_groups(files)):
+            if table is not None:
+                yield self._batch(name, table, files, {_key(name, group[0].day): group for group in batch})
+
+    def _batch(
+        self, name: str, table: Table, files: Sequence[File], groups: Mapping[str, Sequence[File]]
+    ) -> tuple[int, int, int]:
         store, small = self._catalogues.files, [file.key for group in groups.values() for file in group]
         self._catalogues.intend(list(groups), RESERVED_SECONDS)
         added: list[File] = []
         try:
-            added = [self._merged(table, key, group) for key, group in groups.items()]
+            merged = [self._merged(table, key, group) for key, group in groups.items()]
+            # Together and late: whoever reads the folder with `*` sees these rows twice until the small files are gone.
+            store.add([(path, file.key) for path, file in merged])
+            added = [file for _, file in merged]
             change = Change(name, table, files, dict(table.columns), added, frozenset(small))
             self._catalogues.commit(
                 [change],
@@ -57,14 +72,14 @@ class Compactor:
             live = {file.key for file in self._catalogues.listed(self._catalogues.newest().tables.get(name))}
             if live.isdisjoint(groups):
                 store.store.delete(list(groups))
-                return Compacted(name, len(small), len(small), 0)
+                return len(small), len(small), 0
             added = [file for file in added if file.key in live]
         finally:
             store.forget(small)
-        return Compacted(name, len(small), len(added), sum(file.size for file in added))
+        return len(small), len(added), sum(file.size for file in added)
 
-    def _merged(self, table: Table, key: str, group: Sequence[File]) -> File:
-        """Write one file with the rows of several, sorted as a load sorts them."""
+    def _merged(self, table: Table, key: str, group: Sequence[File]) -> tuple[Path, File]:
+        """Write one file on this machine with the rows of several, sorted as a load sorts them."""
         files = self._catalogues.files
         rows = rows_of(self._dialect, table.columns, files.paths([file.key for file in group]), None)
         path = files.temporary()
@@ -74,9 +89,19 @@ class Compactor:
                 f"TO {literal(self._dialect, str(path))} (FORMAT parquet, COMPRESSION zstd)"
             )
             [(count,)] = found.fetchall()
-        file = File(key, count, path.stat().st_size, group[0].day)
-        files.add([(path, key)])
-        return file
+        return path, File(key, count, path.stat().st_size, group[0].day)
+
+
+def _batches(groups: Iterable[list[File]]) -> Iterator[list[list[File]]]:
+    """Yield groups together that are TARGET_BYTES, or a single one that is more."""
+    batch: list[list[File]] = []
+    for group in groups:
+        if batch and sum(file.size for each in (*batch, group) for file in each) > TARGET_BYTES:
+            yield batch
+            batch = []
+        batch.append(group)
+    if batch:
+        yield batch
 
 
 def _groups(files: Sequence[File]) -> Iterator[list[File]]:
