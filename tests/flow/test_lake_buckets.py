@@ -22,7 +22,7 @@ from loader.config import Config, Secret
 from loader.load import compact
 
 PATIENCE_SECONDS = 120.0
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+README = Path(__file__).parents[2] / "loader" / "warehouses" / "lake" / "README.md"
 IDS = [("m1", 1), ("m2", 1), ("m3", 1), ("m4", 1)]
 
 
@@ -67,7 +67,7 @@ def analyst(service: Service) -> duckdb.DuckDBPyConnection:
 
 def by_catalogue(service: Service, config: Config) -> list[tuple[Any, ...]]:
     """Return what the README's statements find that read the live files, with how often."""
-    [block] = re.findall(r"```\n(SET VARIABLE newest.*?)```", README, flags=re.DOTALL)
+    [block] = re.findall(r"```\n(SET VARIABLE newest.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
     written = block.replace("'lake/", f"'{lakes.store(config).url}/").replace("events.tracks", "web.order_completed")
     *setting, query = [each.strip() for each in written.split(";") if each.strip()]
     with analyst(service) as connection:
