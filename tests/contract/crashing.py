@@ -53,12 +53,14 @@ class Loads:
         self.start(config, moment)
         return self.ended()
 
-    def start(self, config: Config, moment: Moment | None = None) -> None:
-        """Begin to load, killed at the moment if there is one. `ended` is to follow."""
+    def start(self, config: Config, moment: Moment | None = None) -> int:
+        """Begin to load, killed at the moment if there is one; return the process's id. `ended` is to follow."""
         assert self.process.stdin
+        assert self.process.stdout
         asked = {"folder": str(config.base), "environment": environment(), "moment": moment}
         self.process.stdin.write(json.dumps(asked) + "\n")
         self.process.stdin.flush()
+        return int(self.process.stdout.readline())
 
     def ended(self) -> int:
         """Wait for the load; return its exit code."""
@@ -88,6 +90,7 @@ def _serve() -> None:
         forked = os.fork()
         if not forked:
             _load(asked["folder"], asked["environment"], asked["moment"] and Moment(*asked["moment"]))
+        print(forked, flush=True)
         _, status = os.waitpid(forked, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
 
