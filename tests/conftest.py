@@ -17,6 +17,18 @@ settings.register_profile("default", deadline=None, suppress_health_check=_SLOW,
 settings.register_profile("search", deadline=None, suppress_health_check=_SLOW)
 settings.load_profile("default")
 
+# What mostly waits or takes longest, so that no worker of `-n` is left alone with it at the end.
+FIRST = ("ui/test_dev.py", "contract/", "flow/test_crashes.py", "ui/", "flow/", "sync/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes longest first; the order within a file stays."""
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    return next((n for n, each in enumerate(FIRST) if item.nodeid.startswith(f"tests/{each}")), len(FIRST))
+
 
 @pytest.fixture(scope="session")
 def snowflake_account() -> Iterator[snowflake.Account]:

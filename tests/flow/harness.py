@@ -23,6 +23,7 @@ LAYOUT = "{yyyy}-{mm}-{dd}/{hh}/"
 HOUR = "2026-01-01/05/"
 HOUR_AT = datetime(2026, 1, 1, 5, tzinfo=UTC)
 _OURS = {"loaded_at", "load_id"}
+_PATIENCE_SECONDS = 300.0  # with a command that hangs; the machine may be busy
 _open: dict[str, Any] = {}  # path of a warehouse → the connection that reads it
 _HEARD = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 
@@ -155,7 +156,7 @@ def start(config: Config, line: str = "load", **how: Any) -> subprocess.Popen[st
 def command(config: Config, line: str = "load", *, code: int | None = None, **how: Any) -> str:
     """Run the real command; return what it said, where it went wrong. It must never show a traceback."""
     process = start(config, line, **how)
-    output, said = process.communicate(timeout=120)
+    output, said = process.communicate(timeout=_PATIENCE_SECONDS)
     assert "Traceback" not in said
     assert "unexpected" not in said, said
     assert code is None or process.returncode == code, (process.returncode, output, said)

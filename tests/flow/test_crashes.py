@@ -27,7 +27,7 @@ from loader.core.synthetic import Shape, files
 SHAPE = Shape(events=5_000, event_names=4, files=6, dirty=0.01, conflicts=0.01, duplicates=0.03, batches=0.02, seed=3)
 LOAD = 'workers = 2\nmax_load_bytes = "3MB"\nshard_bytes = "2MB"'  # two loads, of two shards each
 INSTANTS, KILLS = 24, 6  # at random, and how many of them one project suffers
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 300.0
 
 
 class Undisturbed:
