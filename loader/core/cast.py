@@ -82,25 +82,22 @@ def json_text(leaf: Leaf, row: int) -> str:
 
 
 def same_json(one: str, other: str) -> bool:
-    """Return whether two JSON texts have the same value."""
-    return one == other or bool(_comparable(_parsed(one)) == _comparable(_parsed(other)))
+    """Return whether two JSON texts, which may be nested too deep for recursion, have the same value."""
+    waiting = [] if one == other else [(_parsed(one), _parsed(other))]
+    while waiting:
+        match waiting.pop():
+            case list() as left, list() as right if len(left) == len(right):
+                waiting += zip(left, right, strict=True)
+            case dict() as left, dict() as right if left.keys() == right.keys():
+                waiting += ((value, right[key]) for key, value in left.items())
+            case left, right:
+                if isinstance(left, bool) is not isinstance(right, bool) or left != right:  # to Python `true` is 1
+                    return False
+    return True
 
 
 def _parsed(text: str) -> Any:
     return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) < _MAX_DIGITS else digits)
-
-
-def _comparable(value: Any) -> Any:
-    """Return a parsed value such that `true` is not 1, as it is to Python."""
-    match value:
-        case bool():
-            return "boolean", value
-        case list():
-            return [_comparable(each) for each in value]
-        case dict():
-            return {key: _comparable(each) for key, each in value.items()}
-        case _:
-            return value
 
 
 def text(value: bool | int | float | str) -> str:

@@ -129,7 +129,7 @@ class _Pairs(list[tuple[str, Any]]):
 
 
 class _Digits(str):
-    """A number as it was sent."""
+    """A number as it was sent; text that needs no writing."""
 
 
 _PAIRS = json.JSONDecoder(object_pairs_hook=_Pairs, parse_int=_Digits, parse_float=_Digits)
@@ -153,13 +153,23 @@ def _repeated(line: bytes, roots: Sequence[str], max_depth: int) -> Iterator[tup
 
 
 def _text(value: Any) -> str:
-    """Return the JSON text of a parsed value, with numbers as they were sent."""
-    match value:
-        case _Pairs():
-            return "{" + ",".join(f"{json.dumps(key)}:{_text(each)}" for key, each in value) + "}"
-        case list():
-            return "[" + ",".join(map(_text, value)) + "]"
-        case _Digits():
-            return str(value)
-        case _:
-            return json.dumps(value)  # not msgspec: a lone surrogate, as sent, is an escape here
+    """Return the JSON text of a parsed value, which may be nested too deep for recursion; numbers as they were sent."""
+    written: list[str] = []
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case _Pairs() as pairs:
+                waiting.append(_Digits("}"))
+                for left, (key, each) in enumerate(reversed(pairs), 1 - len(pairs)):
+                    waiting += (each, _Digits(("," if left else "") + json.dumps(key) + ":"))
+                waiting.append(_Digits("{"))
+            case list() as members:
+                waiting.append(_Digits("]"))
+                for left, each in enumerate(reversed(members), 1 - len(members)):
+                    waiting += (each, _Digits("," if left else ""))
+                waiting.append(_Digits("["))
+            case _Digits() as ready:
+                written.append(ready)
+            case other:
+                written.append(json.dumps(other))  # not msgspec: a lone surrogate, as sent, is an escape here
+    return "".join(written)

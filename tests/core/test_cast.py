@@ -211,6 +211,11 @@ def test_a_value_as_json(sent: Leaf, expected: str) -> None:
         ('{"a":false}', '{"a":0}', False),
         ('"1"', "1", False),
         ("[1,2]", "[2,1]", False),
+        ("[1,2]", "[1,2,3]", False),
+        ('{"a":[1]}', '{"b":[1]}', False),
+        ("[]", "{}", False),
+        pytest.param("[" * 497 + "1" + "]" * 497, "[" * 497 + "1.0" + "]" * 497, True, id="as deep as a value can be"),
+        pytest.param("[" * 497 + "1" + "]" * 497, "[" * 497 + "2" + "]" * 497, False, id="as deep, and different"),
     ],
 )
 def test_whether_two_json_texts_have_one_value(one: str, other: str, same: bool) -> None:
