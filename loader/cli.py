@@ -4,7 +4,9 @@ Exit codes: 0 done; 1 something failed; 2 wrong usage or settings, nothing was d
 """
 
 import os
+import signal
 import sys
+import threading
 import traceback
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
@@ -46,6 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code. Wrong usage ends the process, as argparse does."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # or numpy starts a thread per core, for nothing: 0.1 s of CPU
     open_streams()
+    if threading.current_thread() is threading.main_thread():
+        # As Ctrl-C: what is under way ends, and nothing stays locked or open.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no error

@@ -19,6 +19,10 @@ from loader.errors import ConfigError
 Row = tuple[Any, ...]
 
 
+def _never() -> bool:
+    return False
+
+
 def _nowhere(url: str) -> Store:
     raise ConfigError(f"{url}: no store can be opened here")
 
@@ -32,6 +36,7 @@ class Site:
     threads: int  # sessions at once
     wait_seconds: float  # for others who hold what we need
     read_only: bool = False
+    over: Callable[[], bool] = _never  # whether threads are to end soon, and wait for nothing: the work was interrupted
     open_store: Callable[[str], Store] = (
         _nowhere  # url → the store there, for a warehouse that is one; a folder is made
     )

@@ -1,7 +1,7 @@
 """What a load touches: the source's files, staging, the warehouse. Opened from the settings, in one place."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -66,8 +66,13 @@ def warehouse(config: Config, *, read_only: bool = False, staging: Store | None 
 
 
 @contextmanager
-def connected(config: Config, *, read_only: bool = False, staging: Store | None = None) -> Iterator[Warehouse]:
-    """Yield the warehouse as it is, open: a module of `loader.warehouses`, imported when it is used."""
+def connected(
+    config: Config, *, read_only: bool = False, staging: Store | None = None, over: Callable[[], bool] | None = None
+) -> Iterator[Warehouse]:
+    """Yield the warehouse as it is, open: a module of `loader.warehouses`, imported when it is used.
+
+    `over`: whether its threads are to end soon, since the work was interrupted.
+    """
     store = staging or connect(config.staging.url, access=config.staging.access, base=config.base)
     with _scratch(store) as scratch:
         site = Site(
@@ -77,6 +82,7 @@ def connected(config: Config, *, read_only: bool = False, staging: Store | None 
             wait_seconds=config.load.lock_wait.total_seconds(),
             open_store=partial(_store, config, read_only=read_only),
             read_only=read_only,
+            **({"over": over} if over else {}),
         )
         opened = retried(partial(_opened, config.warehouse, site))
         try:

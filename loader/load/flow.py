@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
+from threading import Event
 
 from loader.config import Config
 from loader.core.plan import Arrival, loads
@@ -102,9 +103,10 @@ def _outdated(run: Run, manifest: Manifest, opened: Warehouse) -> bool:
 
 def merged(run: Run, manifest: Manifest, blocked: set[str]) -> LoadResult:
     """Bring a load whose files are shredded to done, or as far as its tables allow; these are added to `blocked`."""
-    with connected(run.edges.config, staging=run.edges.staging) as opened:
+    over = Event()
+    with connected(run.edges.config, staging=run.edges.staging, over=over.is_set) as opened:
         made, tables = retried(partial(migrated, run, manifest, opened))
-        results = _merged(run, manifest, opened, tables, blocked)
+        results = _merged(run, manifest, opened, tables, blocked, over)
         blocked |= {each.table for each in results if each.error}
         conserved = retried(
             partial(_finished, run, manifest, opened, results),
@@ -147,7 +149,9 @@ def _tell_strays(source: str, listing: Listing, progress: Progress) -> None:
         )
 
 
-def _merged(run: Run, manifest: Manifest, opened: Warehouse, tables: Tables, blocked: set[str]) -> list[TableResult]:
+def _merged(
+    run: Run, manifest: Manifest, opened: Warehouse, tables: Tables, blocked: set[str], over: Event
+) -> list[TableResult]:
     """Merge every table that is not merged yet; return what happened to each."""
     schema = run.edges.settings.schema
     done = retried(partial(_merged_before, run, opened))
@@ -156,7 +160,7 @@ def _merged(run: Run, manifest: Manifest, opened: Warehouse, tables: Tables, blo
     held = [name for name in waiting if f"{schema}.{name}" in blocked]
     free = [(name, each) for name, each in waiting.items() if name not in held]
     run.progress.step(f"{run.edges.source}: merging {len(free)} tables", total=len(free), unit="tables")
-    plan = Merge(run.load.load_id, schema, tables, manifest.tables, run.edges.policy.dedupe_window)
+    plan = Merge(run.load.load_id, schema, tables, manifest.tables, run.edges.policy.dedupe_window, over)
     merged = merge_tables(opened, plan, free, lease=run.lease, threads=run.edges.workers, progress=run.progress)
     why = "waits for an earlier load, which could not merge this table"
     return [*before, *merged, *(TableResult(f"{schema}.{name}", 0, 0, 0.0, why) for name in held)]

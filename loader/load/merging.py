@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial, reduce
+from threading import Event
 
 from loader.core import merge, spec
 from loader.core.bounds import MAX_AT, MIN_AT
@@ -41,6 +42,7 @@ class Merge:
     tables: Tables  # as they are now
     reports: Mapping[str, TableReport]  # of all tables of the load, merged or not
     window: timedelta
+    over: Event  # set when it is interrupted: threads end soon
 
 
 def merge_tables(
@@ -61,7 +63,12 @@ def merge_tables(
 
     with ThreadPoolExecutor(threads) as pool:
         batches = _batches(warehouse.dialect, found)
-        return [result for results in pool.map(some, batches) for result in results]
+        try:
+            return [result for results in pool.map(some, batches) for result in results]
+        except BaseException:
+            plan.over.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def billed(warehouse: Warehouse, results: Iterable[TableResult]) -> dict[str, Cost]:
@@ -96,7 +103,7 @@ def _merged(warehouse: Warehouse, plan: Merge, batch: list[Table], *, lease: Lea
     began = time.monotonic()
     try:
         once = partial(_together, warehouse, plan, batch, lease=lease)
-        return retried(once, again=partial(_together_again, warehouse, plan, batch, lease=lease))
+        return retried(once, again=partial(_together_again, warehouse, plan, batch, lease=lease), over=plan.over)
     except (WarehouseError, CapacityError) as error:
         if len(batch) > 1:
             return [result for each in batch for result in _merged(warehouse, plan, [each], lease=lease)]
@@ -104,7 +111,7 @@ def _merged(warehouse: Warehouse, plan: Merge, batch: list[Table], *, lease: Lea
             raise
         [(table, report)] = batch
         failed = TableResult(f"{plan.schema}.{table}", 0, 0, time.monotonic() - began, str(error))
-        return retried(partial(_noted, warehouse, plan, failed, len(report.parts)))
+        return retried(partial(_noted, warehouse, plan, failed, len(report.parts)), over=plan.over)
 
 
 def _noted(warehouse: Warehouse, plan: Merge, failed: TableResult, parts: int) -> list[TableResult]:

@@ -19,6 +19,7 @@ from loader.core.staging import Delivery, fixed_columns
 from loader.core.types import ColumnType
 from loader.core.warehouse import Site
 from loader.load.edges import connected
+from loader.warehouses.bigquery.patience import Patience
 from loader.warehouses.bigquery.staging import Stage
 
 
@@ -57,7 +58,7 @@ def stage(standin: Standin, store: Store, folder: Path) -> Stage:
     nobody = AnonymousCredentials()  # type: ignore[no-untyped-call]  # google-auth has no types there
     client = bigquery.Client(PROJECT, credentials=nobody, client_options={"api_endpoint": standin.endpoint})
     site = Site(staging=store, local=lambda key: str(folder / key), threads=1, wait_seconds=1.0)
-    made = Stage(client, site, {"loader_host": "here"})
+    made = Stage(client, site, {"loader_host": "here"}, Patience(site.over))
     made.prepare()
     return made
 

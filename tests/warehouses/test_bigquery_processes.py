@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from flow import harness
@@ -21,6 +22,7 @@ EVENTS = [
     harness.track(f"Event {number % 3}", messageId=f"m{number}", properties={"n": number}) for number in range(60)
 ]
 PATIENCE_SECONDS = 120.0
+SOON_SECONDS = 20.0  # it takes one or two; calls would be made again for a minute, six times over
 
 
 @pytest.fixture(scope="module")
@@ -67,16 +69,29 @@ def test_a_dead_process_keeps_no_table_closed(config: Config, server: Standin) -
     assert_settled(config, server)
 
 
-def test_an_interrupted_load_leaves_no_session(config: Config, server: Standin) -> None:
-    stuck = server.faults.add(r"INSERT INTO `web`", "cut before", times=10_000)
+# What fails for ever as the load is interrupted: in a thread that merges, in one that stages, in the command itself.
+STUCK = [
+    (r"INSERT INTO `web`", "cut before", signal.SIGTERM),
+    (r"POST /upload", "refuse", signal.SIGINT),
+    (r"CREATE TABLE IF NOT EXISTS `web`", "refuse", signal.SIGINT),
+]
+
+
+@pytest.mark.parametrize(("call", "kind", "sent"), STUCK, ids=lambda each: str(each))
+def test_a_load_that_is_interrupted_as_calls_fail_ends_soon_and_leaves_no_session(
+    call: str, kind: Literal["refuse", "cut before"], sent: signal.Signals, config: Config, server: Standin
+) -> None:
+    stuck = server.faults.add(call, kind, times=10_000)
     process: subprocess.Popen[str] = harness.start(config)
-    while not stuck.met:
+    while stuck.met < 5:  # calls are some seconds apart by then
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGINT)
-    stuck.times = 0  # what is under way ends first
+    began = time.monotonic()
+    os.killpg(process.pid, sent)
     _, said = process.communicate(timeout=PATIENCE_SECONDS)
-    assert (process.returncode, "Traceback" in said) == (130, False), said
+    assert time.monotonic() - began < SOON_SECONDS
+    assert (process.returncode, "Traceback" in said, "interrupted; nothing is lost" in said) == (130, False, True), said
     assert server.jobs.engine.sessions == {}
-    harness.command(config, code=0)
+    stuck.times = 0
+    harness.run(config)
     assert_settled(config, server)

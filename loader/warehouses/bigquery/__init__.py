@@ -2,6 +2,11 @@
 
 Tables are partitioned by the day of `received_at` and clustered by `id`, so that looking for duplicates reads the keys
 of a few days: their bounds are constants. The client is google-cloud-bigquery, an extra.
+
+A replay is merged as any load is, and no partition is replaced by it (WRITE_TRUNCATE on `table$day`), though that is
+free: a load job is in no transaction, so the ledger could say what the table does not; and a day of `received_at` is
+not what a load has. Its other rows come from other loads, whose files may be gone, and of a repeated id the row that
+was there first has to stay, on whichever day that is.
 """
 
 import importlib.util

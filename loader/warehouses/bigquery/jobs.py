@@ -2,9 +2,8 @@
 
 import json
 import re
-import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -12,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from loader.core.cost import Cost
 from loader.core.warehouse import Row
 from loader.warehouses.bigquery.faults import failed, translated
+from loader.warehouses.bigquery.patience import Patience
 
 if TYPE_CHECKING:
     from google.cloud import bigquery
 
 _FIRST_WAIT_SECONDS, _MAX_WAIT_SECONDS = 0.05, 2.0
-_PATIENCE_SECONDS = 60.0  # with calls that fail; a job itself may take as long as it likes
 # A text, or a name in back quotes, which are left alone; or one mark that stands for a value.
 _TOKEN = re.compile(r"'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`|\?")
 
@@ -37,6 +36,7 @@ class Jobs:
 
     client: "bigquery.Client"
     labels: Mapping[str, str]
+    patience: Patience
 
     def query(
         self, sql: str, parameters: Sequence[Any] = (), *, session_id: str | None = None, begin: bool = False
@@ -62,16 +62,16 @@ class Jobs:
 
         job_id = f"loader_{uuid.uuid4().hex}"
         try:
-            job: Any = self.client.query(sql, config, job_id=job_id, retry=patience(), job_retry=None)
+            job: Any = self.client.query(sql, config, job_id=job_id, retry=self.patience.retry, job_retry=None)
         except Conflict:  # it was sent before, and its answer was lost
-            job = self.client.get_job(job_id, retry=patience())
-        finished(job)
+            job = self.client.get_job(job_id, retry=self.patience.retry)
+        finished(job, self.patience)
         if job.error_result:
             raise failed(_shown(sql), job.error_result)
         if job.num_dml_affected_rows is not None:
             found: list[Row] = [(job.num_dml_affected_rows,)]
         elif job.statement_type == "SELECT":
-            found = _rows(job.result(retry=patience(), job_retry=None))
+            found = _rows(job.result(retry=self.patience.retry, job_retry=None))
         else:
             found = []
         seconds = None if job.slot_millis is None else job.slot_millis / 1000
@@ -82,7 +82,7 @@ class Jobs:
 def _rows(result: Any) -> list[Row]:
     """Return a query's rows; json, which the client reads, as text again."""
     texts = {place for place, field in enumerate(result.schema) if field.field_type == "JSON"}
-    rows = (tuple(row.values()) for row in result)
+    rows: Iterator[Row] = (row[:] for row in result)  # its `values()` copies each value
     if not texts:
         return list(rows)
     return [
@@ -94,19 +94,12 @@ def _rows(result: Any) -> list[Row]:
     ]
 
 
-def finished(job: Any) -> None:
+def finished(job: Any, patience: Patience) -> None:
     """Wait until a job is done, well or not. The client's own way would take some of a job's errors for the call's."""
     wait = _FIRST_WAIT_SECONDS
-    while not job.done(retry=patience()):
-        time.sleep(wait)
+    while not job.done(retry=patience.retry):
+        patience.wait(wait)
         wait = min(wait * 1.5, _MAX_WAIT_SECONDS)
-
-
-def patience() -> Any:
-    """Return how calls are tried again: a job has an id, so none runs twice."""
-    from google.cloud import bigquery
-
-    return bigquery.DEFAULT_RETRY.with_delay(0.2, 10.0, 2.0).with_timeout(_PATIENCE_SECONDS)
 
 
 def _shown(sql: str) -> str:

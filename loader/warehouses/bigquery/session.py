@@ -91,7 +91,7 @@ class Transaction:
         try:
             if begun:
                 self._in_session("ROLLBACK TRANSACTION")
-        except WarehouseError:
+        except (WarehouseError, KeyboardInterrupt):
             self._session_id = None
             end(self._jobs, session_id)
         self._leave()
@@ -131,6 +131,6 @@ def end(jobs: Jobs, session_id: str | None) -> bool:
         return True
     try:
         jobs.query(f"CALL BQ.ABORT_SESSION({json.dumps(session_id)})")
-    except WarehouseError:
+    except (WarehouseError, KeyboardInterrupt):
         return False
     return True

@@ -7,6 +7,7 @@ Load jobs are free, and count against 1,500 a day of a table: each load has tabl
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,9 @@ from loader.core.warehouse import Site
 from loader.errors import WarehouseError
 from loader.warehouses.bigquery.dialect import DIALECT
 from loader.warehouses.bigquery.faults import failed, translated
-from loader.warehouses.bigquery.jobs import finished, patience
+from loader.warehouses.bigquery.jobs import finished
 from loader.warehouses.bigquery.parts import stored_names
+from loader.warehouses.bigquery.patience import Patience
 from loader.warehouses.bigquery.shelves import Shelf
 from loader.warehouses.bigquery.sources import Source, discard, source
 
@@ -37,6 +39,7 @@ class Stage:
     client: "bigquery.Client"
     site: Site
     labels: Mapping[str, str]
+    patience: Patience
 
     def prepare(self) -> None:
         """Make the dataset unless it is there."""
@@ -46,7 +49,7 @@ class Stage:
         dataset.default_table_expiration_ms = EXPIRY_MILLISECONDS
         dataset.location = self.client.location
         with translated(f"making the dataset {_DATASET}"):
-            self.client.create_dataset(dataset, exists_ok=True, retry=patience())
+            self.client.create_dataset(dataset, exists_ok=True, retry=self.patience.retry)
 
     def fill(self, shelf: Shelf) -> None:
         """Load a staging table; the objects that it was loaded from are gone then. Twice loads it once."""
@@ -71,7 +74,7 @@ class Stage:
         """Remove staging tables. Twice is fine."""
         with translated(f"dropping tables of {_DATASET}"):
             for table in tables:
-                self.client.delete_table(f"{_DATASET}.{table}", not_found_ok=True, retry=patience())
+                self.client.delete_table(f"{_DATASET}.{table}", not_found_ok=True, retry=self.patience.retry)
 
     def tables(self, load_id: str) -> list[str]:
         """Return the staging tables of a load."""
@@ -79,7 +82,7 @@ class Stage:
 
         with translated(f"listing the tables of {_DATASET}"):
             try:
-                listed = list(self.client.list_tables(_DATASET, retry=patience()))
+                listed = list(self.client.list_tables(_DATASET, retry=self.patience.retry))
             except NotFound:
                 return []
         return [each.table_id for each in listed if each.table_id.startswith(f"{load_id}_")]
@@ -94,20 +97,25 @@ class Stage:
         try:
             if found.file is None:
                 return self.client.load_table_from_uri(
-                    found.uris, destination, job_id=job_id, job_config=config, retry=patience()
+                    found.uris, destination, job_id=job_id, job_config=config, retry=self.patience.retry
                 )
-            with found.file.open("rb") as content:
-                return self.client.load_table_from_file(
-                    content, destination, job_id=job_id, job_config=config, size=found.file.stat().st_size
-                )
+            upload = partial(self._uploaded, found.file, destination, job_id=job_id, job_config=config)
+            return self.patience.retry(upload)()
         except Conflict:
-            job: Any = self.client.get_job(job_id, retry=patience())
+            job: Any = self.client.get_job(job_id, retry=self.patience.retry)
         wanted = (self.client.project, _DATASET, shelf.table, config.labels[_LABEL])
         ours = getattr(job, "destination", None)
         known = (ours.project, ours.dataset_id, ours.table_id, job.labels.get(_LABEL)) if ours else None
         if known != wanted:
             raise WarehouseError(f"BigQuery: job {job_id} is none of this load's: its id is taken; abandon the load")
         return job
+
+    def _uploaded(self, file: Path, destination: str, **how: Any) -> Any:
+        """Send a file and its job; tried again as a whole, since the client's tries of its own sleep up to a minute."""
+        with file.open("rb") as content:
+            return self.client.load_table_from_file(
+                content, destination, size=file.stat().st_size, num_retries=0, **how
+            )
 
     def _config(self, shelf: Shelf) -> "bigquery.LoadJobConfig":
         from google.cloud import bigquery
@@ -127,12 +135,12 @@ class Stage:
         from google.api_core.exceptions import NotFound
 
         adopted = job.state == "DONE"
-        finished(job)
+        finished(job, self.patience)
         if job.error_result:
             return _GoneError() if adopted else failed(f"loading {_DATASET}.{shelf.table}", job.error_result)
         if adopted:  # of an earlier run: its table may be dropped or expired since
             try:
-                self.client.get_table(f"{_DATASET}.{shelf.table}", retry=patience())
+                self.client.get_table(f"{_DATASET}.{shelf.table}", retry=self.patience.retry)
             except NotFound:
                 return _GoneError()
         if job.output_rows != rows:
@@ -144,8 +152,8 @@ class Stage:
         from google.api_core.exceptions import NotFound
 
         try:
-            table = self.client.get_table(f"{_DATASET}.{shelf.table}", retry=patience())
-            job: Any = self.client.get_job(f"loader_{shelf.fingerprint}_0", retry=patience())
+            table = self.client.get_table(f"{_DATASET}.{shelf.table}", retry=self.patience.retry)
+            job: Any = self.client.get_job(f"loader_{shelf.fingerprint}_0", retry=self.patience.retry)
         except NotFound:
             return False
         whole = job.state == "DONE" and not job.error_result and job.output_rows == table.num_rows

@@ -16,6 +16,7 @@ from loader.errors import WarehouseBusyError, WarehouseError
 from loader.warehouses.bigquery.dialect import DIALECT
 from loader.warehouses.bigquery.jobs import Jobs
 from loader.warehouses.bigquery.pace import Pace
+from loader.warehouses.bigquery.patience import Patience
 from loader.warehouses.bigquery.processes import is_dead
 from loader.warehouses.bigquery.session import Transaction, Turns, end
 from loader.warehouses.bigquery.shelves import shelves
@@ -34,8 +35,9 @@ class BigQuery:
     dialect = DIALECT
 
     def __init__(self, client: "bigquery.Client", site: Site, labels: Mapping[str, str], threads: int) -> None:
-        self._client, self._jobs, self._labels = client, Jobs(client, labels), labels
-        self._stage = Stage(client, site, labels)
+        self._patience = Patience(site.over)
+        self._client, self._jobs, self._labels = client, Jobs(client, labels, self._patience), labels
+        self._stage = Stage(client, site, labels, self._patience)
         self._idle: list[str] = []  # sessions of BigQuery's that wait for a transaction
         # Transactions that change the same table cancel each other: ours wait for one another instead.
         self._writing = threading.Lock()
@@ -73,7 +75,11 @@ class BigQuery:
             if "concurrent" in str(error):
                 self._end_abandoned()
             raise
+        except Exception:
+            transaction.rollback()
+            raise
         except BaseException:
+            self._patience.end()  # of whoever interrupts us
             transaction.rollback()
             raise
         finally:
