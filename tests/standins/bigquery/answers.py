@@ -1,6 +1,7 @@
 """What the server says: errors with BigQuery's reasons, and values as its REST API writes them."""
 
 import base64
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -48,23 +49,17 @@ def refused(message: str, reason: str = "invalid") -> RefusalError:
 
 def cell(value: Any) -> Any:
     """Return a value as a row of the REST API holds it."""
-    match value:
-        case None:
-            return None
-        case bool():
-            return str(value).lower()
-        case datetime():
-            return str((value - _EPOCH) // _MICROSECOND) if value.tzinfo else value.isoformat()
-        case bytes():
-            return base64.b64encode(value).decode()
-        case list():
-            return [{"v": cell(each)} for each in value]
-        case dict():
-            return {"f": [{"v": cell(each)} for each in value.values()]}
-        case float():
-            return repr(value)
-        case _:
-            return str(value)
+    return None if value is None else _CELLS.get(type(value), str)(value)
+
+
+_CELLS: dict[type, Callable[[Any], Any]] = {
+    bool: lambda value: str(value).lower(),
+    datetime: lambda value: str((value - _EPOCH) // _MICROSECOND) if value.tzinfo else value.isoformat(),
+    bytes: lambda value: base64.b64encode(value).decode(),
+    list: lambda value: [{"v": cell(each)} for each in value],
+    dict: lambda value: {"f": [{"v": cell(each)} for each in value.values()]},
+    float: repr,
+}
 
 
 def row(values: tuple[Any, ...]) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def _check_name(column: exp.Column) -> None:
 def translated(statement: exp.Expr) -> str:
     """Return a statement in DuckDB's words; its tables are DuckDB's already, and its parameters values."""
     changed = statement.transform(_changed)
-    return changed.sql("duckdb", unsupported_level=sqlglot.ErrorLevel.IGNORE)
+    return changed.sql("duckdb", unsupported_level=sqlglot.ErrorLevel.IGNORE, copy=False)
 
 
 def _changed(node: exp.Expr) -> exp.Expr:
@@ -150,7 +150,7 @@ def bound(statement: exp.Expr, parameters: list[dict[str, Any]]) -> exp.Expr:
         found = known[node.name.lower()]
         return _literal(found["parameterType"], found.get("parameterValue", {}))
 
-    return statement.transform(value)
+    return statement.transform(value, copy=False)
 
 
 def given_rows(parameter: dict[str, Any]) -> tuple[pa.Table, str] | None:

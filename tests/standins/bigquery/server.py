@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import msgspec
+
 from standins.bigquery.answers import STATUS, LostError, RefusalError, refused, row
 from standins.bigquery.catalog import PROJECT
 from standins.bigquery.faults import Faults
@@ -204,7 +206,7 @@ class Handler(BaseHTTPRequestHandler):
         return 200, self.service.jobs.submit(config, bytes(held)), {}
 
     def _send(self, status: int, answer: Any, more: dict[str, str]) -> None:
-        body = b"" if answer is None else json.dumps(answer).encode()
+        body = b"" if answer is None else msgspec.json.encode(answer)
         self.send_response_only(204 if status == 200 and answer is None else status)
         for key, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **more}.items():
             self.send_header(key, value)

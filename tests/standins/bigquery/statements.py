@@ -171,8 +171,9 @@ def _inserted(engine: Engine, work: Work, statement: exp.Insert, result: Result)
         unknown = [each for each in listed if each.lower() not in known]
         if unknown:
             raise invalid(f"Column {unknown[0]} is not present in table {PROJECT}.{table.db}.{table.name}")
-        _check_stored(work, query, [known[each.lower()] for each in listed])
-        _check_partitions(engine, work, name, listed, query)
+        sql = translated(query) if query is not None else ""
+        _check_stored(work, query, sql, [known[each.lower()] for each in listed])
+        _check_partitions(engine, work, name, listed, sql)
     result.type, result.affected = "INSERT", _count(work, translated(statement))
     return result
 
@@ -187,9 +188,9 @@ def _mutated(engine: Engine, work: Work, statement: exp.Expr, result: Result) ->
     return result
 
 
-def _check_stored(work: Work, query: exp.Expr, fields: list[Field]) -> None:
+def _check_stored(work: Work, query: exp.Expr, sql: str, fields: list[Field]) -> None:
     """Refuse a query whose columns are of other types than those that they are stored in."""
-    described = work.cursor.execute(f"DESCRIBE {translated(query)}").fetchall() if query is not None else []
+    described = work.cursor.execute(f"DESCRIBE {sql}").fetchall() if sql else []
     if len(described) != len(fields):
         raise invalid(f"Inserted row has wrong column count; Has {len(described)}, expected {len(fields)}")
     literals = _literals(query)
@@ -212,13 +213,13 @@ def _literals(query: exp.Expr) -> set[int]:
     } | ({*range(10_000)} if isinstance(query, exp.Values) else set())
 
 
-def _check_partitions(engine: Engine, work: Work, name: Name, listed: list[str], query: exp.Expr) -> None:
+def _check_partitions(engine: Engine, work: Work, name: Name, listed: list[str], sql: str) -> None:
     column = engine.catalog.tables[name].get("timePartitioning", {}).get("field")
     places = [number for number, each in enumerate(listed) if column and each.lower() == column.lower()]
     if not places:
         return
     names = ", ".join(f"c{number}" for number in range(len(listed)))
-    days = f"SELECT count(DISTINCT CAST(c{places[0]} AS DATE)) FROM ({translated(query)}) AS given({names})"
+    days = f"SELECT count(DISTINCT CAST(c{places[0]} AS DATE)) FROM ({sql}) AS given({names})"
     found = _count(work, days)
     if found > MAX_PARTITIONS:
         raise too_many_partitions(found)
