@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, partial
 from itertools import islice
+from threading import Event
 from typing import TypeVar
 
 import obstore
@@ -31,7 +32,7 @@ from loader.errors import ConfigError, LoaderError, ObjectChangedError, StorageE
 from loader.storage.clients import Client, check_process, check_service, clients
 from loader.storage.naming import UNNAMEABLE, bound, just_below, unnameable
 from loader.storage.odd_keys import PAGE, OddKeys, second_client
-from loader.storage.refusals import ATTEMPTS, CONFLICT, accidental, pause, shown, translation
+from loader.storage.refusals import CONFLICT, Patience, shown, translation
 
 T = TypeVar("T")
 _UPLOADS = 4  # parts under way at once, CHUNK_BYTES each
@@ -52,6 +53,7 @@ class Bucket:
     _reader: Client = field(repr=False, compare=False)
     _odd: Callable[[], OddKeys] = field(repr=False, compare=False)
     _speaks: Callable[[], None] = field(repr=False, compare=False)  # raises unless it is a service of this kind
+    _met: Event = field(repr=False, compare=False)  # set once the service has answered
     _prefix: str  # "" or with a trailing slash
 
     @classmethod
@@ -68,7 +70,7 @@ class Bucket:
         client, reader = clients(parts["scheme"], parts["bucket"], access)
         odd = cache(partial(second_client, url, parts["bucket"], access))
         speaks = cache(partial(check_service, url, client))
-        return cls(url.rstrip("/"), access, client, reader, odd, speaks, prefix and f"{prefix}/")
+        return cls(url.rstrip("/"), access, client, reader, odd, speaks, Event(), prefix and f"{prefix}/")
 
     def __reduce__(self) -> tuple[object, ...]:
         return Bucket.open, (self.url, self.access)
@@ -78,21 +80,20 @@ class Bucket:
 
         Left out are the empty objects with a `/` at the end of the key that some tools make to show folders.
         """
-        failures, odd = 0, unnameable(self._prefix + prefix)
+        patience, odd = Patience(self._met), unnameable(self._prefix + prefix)
         while True:
             try:
                 if not odd:
                     for place, file in self._named(prefix, after):
-                        after, failures = place, 0
+                        after = place
+                        patience.succeeded()
                         yield file
                     return
             except InvalidPathError:
                 odd = True
             except _FAILURES as error:
-                failures += 1
-                if failures == ATTEMPTS or not accidental(error):
+                if not patience.wait(error):
                     raise translation(self._thing(prefix), error) from None
-                pause(failures)
             if odd:
                 page = self._odd().page(self._prefix + prefix, self._prefix + after if after else "")
                 for each in page:
@@ -233,15 +234,16 @@ class Bucket:
     def _done(self, key: str, call: Callable[[], T]) -> T:
         """Return what the call returns, made again where it failed by accident; its errors as ours."""
         check_process(self.url)
-        failures = 0
+        patience = Patience(self._met)
         while True:
             try:
-                return call()
+                found = call()
             except _FAILURES as error:
-                failures += 1
-                if failures == ATTEMPTS or not accidental(error):
+                if not patience.wait(error):
                     raise translation(self._thing(key), error) from None
-                pause(failures)
+            else:
+                patience.succeeded()
+                return found
 
     def _thing(self, key: str) -> str:
         return f"{self.url}/{shown(key)}" if key else self.url

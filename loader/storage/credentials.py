@@ -16,7 +16,7 @@ from loader.errors import ConfigError
 if TYPE_CHECKING:
     from obstore.store import RetryConfig, S3Config, S3Credential, S3CredentialProvider
 
-# 10 attempts over at most two minutes: throttling passes, and a request outlives no credential.
+# Some seconds, and at most two minutes: a request outlives no credential. `refusals.Patience` goes on from there.
 RETRY: "RetryConfig" = {
     "max_retries": 10,
     "retry_timeout": timedelta(minutes=2),

@@ -1,20 +1,25 @@
 """What obstore and a bucket's service refuse, as our errors; and what was only an accident on the way.
 
-obstore itself repeats what the service throttles or fails (429, 5xx), and goes on where the body of a read was cut. It
-does not repeat a conditional write or a removal whose connection broke, a page of a listing that came in half, nor
-what reached the service damaged (tried, 0.12.1, tests/storage/test_faults.py): those are repeated here.
+obstore itself repeats what the service throttles or fails (429, 5xx), for some seconds, and goes on where the body of a
+read was cut. It does not repeat a conditional write or a removal whose connection broke, a page of a listing that came in
+half, nor what reached the service damaged (tried, 0.12.1, tests/storage/test_faults.py): those are repeated here.
 """
 
 import random
 import re
 import time
+from dataclasses import dataclass
+from threading import Event
 
 from obstore.exceptions import BaseError
 
 from loader.errors import AccessError, StorageError
 
 ATTEMPTS = 6
+PATIENCE_SECONDS = 60.0  # with a service that was there: a restart, or throttling
 _FIRST_WAIT_SECONDS = 0.1
+_LONGEST = 6  # doublings of it
+_NEVER = "501 Not Implemented"
 # The services' error codes, and obstore's own words where it never got as far (docs.aws.amazon.com
 # API/ErrorResponses.html, cloud.google.com/storage/docs/xml-api/reference-status).
 _DENIED = re.compile(
@@ -76,12 +81,35 @@ def shown(key: str) -> str:
     return key if key.isprintable() else repr(key)
 
 
-def accidental(error: Exception) -> bool:
-    """Whether the same call may well succeed when it is made again, and obstore has not done so already."""
-    text = str(error)
-    return isinstance(error, BaseError | OSError) and bool(_ACCIDENT.search(text)) and not _GIVEN_UP.search(text)
+@dataclass(slots=True)
+class Patience:
+    """What was tried in vain of one call. A service that never was there is told at once; one that was may come back."""
+
+    met: Event  # set once it has answered
+    failures: int = 0
+    began: float = 0.0
+
+    def wait(self, error: Exception) -> bool:
+        """Wait and return True if the same call may well succeed when it is made again; else return False."""
+        self.began = self.began if self.failures else time.monotonic()
+        self.failures += 1
+        text = str(error)
+        if not isinstance(error, BaseError | OSError) or _NEVER in text:
+            return False
+        if _GIVEN_UP.search(text):  # by obstore, whose ten waits are three seconds (tried)
+            again = self.met.is_set() and time.monotonic() - self.began < PATIENCE_SECONDS
+        else:
+            again = self.failures < ATTEMPTS and bool(_ACCIDENT.search(text))
+        if again:
+            pause(self.failures)
+        return again
+
+    def succeeded(self) -> None:
+        """Begin anew."""
+        self.failures = 0
+        self.met.set()
 
 
 def pause(failures: int) -> None:
     """Wait before a call is made again: longer after each failure, and never quite as long as another that waits."""
-    time.sleep(_FIRST_WAIT_SECONDS * 2**failures * random.uniform(0.5, 1))
+    time.sleep(_FIRST_WAIT_SECONDS * 2 ** min(failures, _LONGEST) * random.uniform(0.5, 1))

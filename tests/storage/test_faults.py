@@ -117,6 +117,18 @@ def test_a_throttled_client_slows_down(service: Service, proxy: Faults) -> None:
     assert proxy.spoiled == {"status": 6}
 
 
+@pytest.mark.parametrize("service", ["s3"], indirect=True)
+def test_a_service_that_was_there_is_waited_for(service: Service, proxy: Faults) -> None:
+    store = service.store("full", endpoint=proxy.endpoint)
+    proxy.spoil("^GET ", "status", times=11)  # all of obstore's attempts
+    with pytest.raises(StorageError, match="after 10 retries"):
+        load_bytes(store, "b")
+    assert load_bytes(store, "b") == b"2"
+    proxy.spoil("^GET .*list-type", "status", times=11)
+    assert [file.key for file in store.list()] == ["a", "b"]
+    assert proxy.spoiled == {"status": 22}
+
+
 def test_a_lost_creation_is_ours_by_its_content(service: Service, proxy: Faults, tmp_path: Path) -> None:
     store = service.store(tmp_path.name, endpoint=proxy.endpoint)
     proxy.spoil("^PUT ", "lost")
