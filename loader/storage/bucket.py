@@ -70,7 +70,16 @@ class Bucket:
         client, reader = clients(parts["scheme"], parts["bucket"], access)
         odd = cache(partial(second_client, url, parts["bucket"], access))
         speaks = cache(partial(check_service, url, client))
-        return cls(url.rstrip("/"), access, client, reader, odd, speaks, Event(), prefix and f"{prefix}/")
+        return cls(
+            url.rstrip("/"),
+            access,
+            client,
+            reader,
+            odd,
+            speaks,
+            _answered(url, access and access.endpoint),
+            prefix and f"{prefix}/",
+        )
 
     def __reduce__(self) -> tuple[object, ...]:
         return Bucket.open, (self.url, self.access)
@@ -254,6 +263,12 @@ class Bucket:
                 f"{self.url}: key {key!r} cannot be used; no part may be empty, `.` or `..`, or hold control characters"
             )
         return self._prefix + key
+
+
+@cache
+def _answered(url: str, endpoint: str | None) -> Event:  # noqa: ARG001 - one for each
+    """Return what is set once the service has answered anybody in this process: each thread opens a store anew."""
+    return Event()
 
 
 def _octets(data: _Bytes) -> memoryview:

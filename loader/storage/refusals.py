@@ -1,8 +1,8 @@
 """What obstore and a bucket's service refuse, as our errors; and what was only an accident on the way.
 
 obstore itself repeats what the service throttles or fails (429, 5xx), for some seconds, and goes on where the body of a
-read was cut. It does not repeat a conditional write or a removal whose connection broke, a page of a listing that came in
-half, nor what reached the service damaged (tried, 0.12.1, tests/storage/test_faults.py): those are repeated here.
+read was cut. It does not repeat a conditional write or a removal whose connection broke, a page of a listing that came
+in half, nor what reached the service damaged (tried, 0.12.1, tests/storage/test_faults.py): those are repeated here.
 """
 
 import random
@@ -83,7 +83,7 @@ def shown(key: str) -> str:
 
 @dataclass(slots=True)
 class Patience:
-    """What was tried in vain of one call. A service that never was there is told at once; one that was may come back."""
+    """What was tried in vain of one call. Who never was there is told at once; who was may come back."""
 
     met: Event  # set once it has answered
     failures: int = 0
