@@ -4,10 +4,11 @@ A builder gathers the rows of one table in one shard, and turns them into parts.
 are known; a new column's type is decided by all that the builder has seen when the part is made.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -35,6 +36,7 @@ class Group:
     hashes: Ints
     ids: pa.Array
     columns: dict[str, list[Leaf]]
+    lowest: int  # row, the one with the smallest key
 
 
 @dataclass(slots=True)
@@ -53,18 +55,23 @@ class Builder:
     rejects: list[Reject] = field(default_factory=list)
     discarded: int = 0
     blanks: set[Path] = field(default_factory=set)  # paths where "" is null
+    ours: Mapping[str, Column] = field(init=False)  # known columns of the table, but for those of the context
+    shared: Mapping[str, Column] = field(init=False)  # of the table that decides about these
     size: int = 0  # bytes of the groups
     rows: int = 0
 
     def __post_init__(self) -> None:
         self.blanks = system.text_paths(self.call) - {(key,) for key in spec.TIMES.values()}
+        self.ours = self.known.tables.get(self.table, {})
+        self.shared = self.known.tables.get(family(self.table, self.call.type), {})
 
     def add(self, rows: Rows, ids: dict[int, str]) -> None:
         """Take rows; `ids` has the ids of those that were sent without one."""
         if not len(rows.keys):
             return
         sent = system.ids(rows, ids)
-        group = Group(rows.keys, rows.hashes, shortened(sent, self.policy.max_text_bytes), self._columns(rows))
+        fitting, lowest = shortened(sent, self.policy.max_text_bytes), int(rows.keys.argmin())
+        group = Group(rows.keys, rows.hashes, fitting, self._columns(rows), lowest)
         for row in too_long(sent, ColumnType.STRING, max_text_bytes=self.policy.max_text_bytes, max_json_bytes=0):
             self._reject(group, row, "id", cast.json_text(Leaf((), sent), row), TOO_LONG)
         position = {int(key): row for row, key in enumerate(rows.keys)} if rows.remarks else {}
@@ -77,7 +84,8 @@ class Builder:
         self.seen |= group.columns.keys()
         self.groups.append(group)
         self.rows += len(group.keys)
-        self.size += sum(leaf.array.nbytes + _ARRAY_BYTES for leaves in group.columns.values() for leaf in leaves)
+        arrays = [leaf.array for leaves in group.columns.values() for leaf in leaves]
+        self.size += sum(array.get_total_buffer_size() + _ARRAY_BYTES for array in arrays)
 
     def part(self, partition_at: Ints) -> tuple[pa.Table, dict[str, str]]:
         """Return the gathered rows as a table, and the types of its columns; the builder is empty after.
@@ -85,7 +93,7 @@ class Builder:
         `partition_at`: per row in order of the groups, the start of its file's partition in microseconds.
         """
         for name in sorted(self.seen):
-            self._note(name, [(group.keys, group.columns[name]) for group in self.groups if name in group.columns])
+            self._note(name, [group for group in self.groups if name in group.columns])
         arrays: dict[str, pa.ChunkedArray] = {
             ROW: pa.chunked_array([pa.array(group.keys) for group in self.groups], pa.int64()),
             HASH: pa.chunked_array([pa.array(group.hashes) for group in self.groups], pa.int64()),
@@ -151,7 +159,7 @@ class Builder:
         return family(self.table, self.call.type) if name.startswith(spec.CONTEXT_PREFIX) else self.table
 
     def _column(self, name: str) -> Column | None:
-        return self.known.tables.get(self._home(name), {}).get(name)
+        return (self.shared if name.startswith(spec.CONTEXT_PREFIX) else self.ours).get(name)
 
     def _type(self, name: str) -> ColumnType:
         column, kinds = self._column(name), self.found[name].kinds
@@ -172,7 +180,7 @@ class Builder:
         if not surplus:
             return group
         for name in surplus:
-            self._note(name, [(group.keys, group.columns[name])])
+            self._note(name, [group])
         self.overflow.update(surplus)
         columns = {name: each for name, each in group.columns.items() if name not in surplus}
         for target, is_context in ((OVERFLOW, False), (CONTEXT_OVERFLOW, True)):
@@ -194,6 +202,8 @@ class Builder:
     def _is_full(self, home: str) -> bool:
         """Return whether a table has no room for columns beyond those of the rows so far."""
         have = spec.system_columns(self.call).keys() | self.known.tables.get(home, {}).keys()
+        if len(have) + len(self.seen) < self.policy.max_columns:
+            return False
         new = sum(self._home(each) == home for each in self.seen - have)
         return len(have) + new >= self.policy.max_columns
 
@@ -220,20 +230,21 @@ class Builder:
                         self._reject(group, row, name, ours, "same_column")
                 winner[valid & (winner < 0)] = index
 
-    def _note(self, name: str, pieces: Sequence[tuple[Ints, Sequence[Leaf]]]) -> None:
-        """Add to what is found in a column; `pieces` are keys and leaves of rows that were not noted yet."""
+    def _note(self, name: str, groups: Sequence[Group]) -> None:
+        """Add to what is found in a column; `groups` have it, and were not noted yet."""
         if name in spec.system_columns(self.call) and name not in ("name", "category"):
             return
         old, column = self.found.get(name, Found()), self._column(name)
         new, widens = column is None, column is not None and column.type is ColumnType.INTEGER
         kinds, rows, first, paths = old.kinds, 0, old.first, set[Path]()
-        for keys, leaves in pieces:
+        for group in groups:
+            leaves = group.columns[name]
             for leaf in leaves:
                 kinds |= cast.kinds(leaf, timestamps_matter=new and not kinds & Kind.STRING)
-            rows += len(keys) - missing(leaves)
+            rows += len(group.keys) - missing(leaves)
             causes = [leaf for leaf in leaves if new or (widens and pa.types.is_floating(leaf.array.type))]
             if causes:
-                first = min(first, first_key(keys, causes))
+                first = min(first, first_key(group.keys, causes, lowest=group.lowest))
                 paths |= {leaf.path for leaf in causes}
         self.found[name] = old.joined(Found(kinds, rows, first, spelled(frozenset(paths))))
 
@@ -270,16 +281,17 @@ class Builder:
 
     def _one(self, group: Group, name: str, leaves: Sequence[Leaf], wanted: ColumnType) -> pa.Array:
         result: pa.Array | None = None
-        taken = np.zeros(len(group.keys), bool)
+        taken: npt.NDArray[np.bool_] | None = None  # rows that a leaf before has a value for
         for leaf in leaves:
             array, lost = cast.cast(leaf, wanted)
             for row in lost:
-                if not taken[row]:
+                if taken is None or not taken[row]:
                     self._reject(group, row, name, cast.json_text(leaf, row), f"not_{wanted.value}")
             if len(leaves) == 1:
                 return array
-            result = array if result is None else pc.if_else(pa.array(taken), result, array)
-            taken |= np.asarray(leaf.array.is_valid())
+            valid = np.asarray(leaf.array.is_valid())
+            result = array if taken is None else pc.if_else(pa.array(taken), result, array)
+            taken = valid if taken is None else taken | valid
         return result
 
     def _reject(self, group: Group, row: int, column: str, value: str, reason: str) -> None:

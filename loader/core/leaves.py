@@ -65,12 +65,11 @@ def missing(leaves: Sequence[Leaf]) -> int:
     return len(valid) - int(pc.sum(valid).as_py() or 0)
 
 
-def first_key(keys: Ints, leaves: Sequence[Leaf]) -> int:
-    """Return the smallest key of a row with a value."""
-    return min(
-        int(keys.min() if not leaf.array.null_count else keys[np.asarray(leaf.array.is_valid())].min(initial=2**63 - 1))
-        for leaf in leaves
-    )
+def first_key(keys: Ints, leaves: Sequence[Leaf], *, lowest: int) -> int:
+    """Return the smallest key of a row with a value. `lowest`: the row with the smallest key, which mostly has one."""
+    if any(not leaf.array.null_count or leaf.array[lowest].is_valid for leaf in leaves):
+        return int(keys[lowest])
+    return min(int(keys[np.asarray(leaf.array.is_valid())].min(initial=2**63 - 1)) for leaf in leaves)
 
 
 def blank_as_null(leaf: Leaf) -> Leaf:

@@ -8,6 +8,8 @@ import pyarrow.parquet as pq
 from loader.core.rejects import Reject
 from loader.core.report import ROW
 
+_MIN_DICTIONARY_ROWS = 16  # below that, making dictionaries costs more than reading the values twice
+
 
 def encoded(table: pa.Table, *, packed: bool = True) -> pa.Buffer:
     """Return a table as a Parquet file: with dictionaries, without what only a reader of some rows would use.
@@ -20,6 +22,7 @@ def encoded(table: pa.Table, *, packed: bool = True) -> pa.Buffer:
         sink,
         compression="zstd" if packed else "none",
         compression_level=1 if packed else None,
+        use_dictionary=table.num_rows >= _MIN_DICTIONARY_ROWS,
         write_statistics=False,
         store_schema=False,
     )

@@ -14,7 +14,7 @@ import xxhash
 from loader.core import calls, scanning
 from loader.core.calls import Envelope, Head
 from loader.core.grouping import grouped, signed
-from loader.core.leaves import Rows
+from loader.core.leaves import Path, Rows
 from loader.core.lines import of
 from loader.core.places import ELEMENT_BITS, row_key
 from loader.core.routes import FILTERED, Route, Routes
@@ -50,6 +50,7 @@ class Router:
     scanner: "Scanner | None" = None
     tables: dict[str, tuple[int, Route]] = field(default_factory=dict)  # the scanner's, by name
     told: list[Route] = field(default_factory=list)  # by the scanner's codes
+    paths: dict[Path, Path] = field(default_factory=dict)  # each once, for all tables
 
     def __post_init__(self) -> None:
         if self.compiled:
@@ -89,7 +90,7 @@ class Router:
         """Return the rows that the scanner holds of a table, if any; it holds none of them after."""
         if self.scanner is None or table not in self.tables:
             return None
-        rows = scanning.rows(self.scanner, self.tables[table][0])
+        rows = scanning.rows(self.scanner, self.tables[table][0], self.paths)
         return rows if len(rows.keys) else None
 
     def _opened(self, kind: str, event: str | None) -> int:

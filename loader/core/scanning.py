@@ -12,7 +12,7 @@ import xxhash
 
 from loader.core import system
 from loader.core.exact import OBJECTS
-from loader.core.leaves import Leaf, Rows
+from loader.core.leaves import Leaf, Path, Rows
 from loader.core.policy import Policy
 from loader.core.spec import CALLS
 
@@ -57,11 +57,11 @@ def target(into: "_scanner.Scanner", kind: str, table: int | None) -> int:
     return into.add_target(_NO_TABLE if table is None else table, strings, objects, _REQUIRED.get(kind, ()))
 
 
-def rows(taken: "_scanner.Scanner", table: int) -> Rows:
-    """Take the rows that a table holds."""
+def rows(taken: "_scanner.Scanner", table: int, paths: dict[Path, Path]) -> Rows:
+    """Take the rows that a table holds. `paths` has those of all tables: they share them in memory."""
     count, keys, hashes, columns = taken.take(table)
     leaves = [
-        Leaf(path, _array(kind, count, nulls, valid, offsets, values), json=kind == "json")
+        Leaf(paths.setdefault(path, path), _array(kind, count, nulls, valid, offsets, values), json=kind == "json")
         for path, kind, nulls, valid, offsets, values in columns
     ]
     return Rows(np.frombuffer(memoryview(keys), np.int64), np.frombuffer(memoryview(hashes), np.int64), leaves)

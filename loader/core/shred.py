@@ -151,9 +151,8 @@ class _Work:
             if found is not None and taken:
                 return found
             bad += [found] if found is not None else []
-        for table in self.tables.values():
+        for table in self.tables.values():  # one after the other: thousands of small ones are mostly overhead
             self._read(table)
-        for table in list(self.tables.values()):
             self._write(table)
         self._write_notes(at_least=1)
         self._book_values()

@@ -66,8 +66,8 @@ def instants(texts: pa.Array) -> tuple[pa.Array, list[int]]:
 
 def all_timestamps(texts: pa.Array) -> bool:
     """Return whether every non-null string is a timestamp; cheap where the first one is not."""
-    first = pc.drop_null(texts.slice(0, 1)) if texts.null_count == 0 else pc.drop_null(texts)
-    if len(first) and microseconds(first[0].as_py()) is None:
+    present = texts.drop_null() if texts.null_count else texts
+    if len(present) and microseconds(present[0].as_py()) is None:
         return False
     return not instants(texts)[1]
 
