@@ -7,7 +7,7 @@ STARTER = """\
 [warehouse]
 # kind = "duckdb"             # where the tables are; duckdb is a file on this machine
 # path = "warehouse.duckdb"   # that file
-# threads = 2                 # of the warehouse; one per core unless set
+# threads = 2                 # of the warehouse; one per core; 1 while several tables are merged
 # memory = "256MB"            # that the warehouse may use
 
 [staging]

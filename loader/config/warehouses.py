@@ -24,7 +24,7 @@ class DuckDB(Record, frozen=True, kw_only=True):
 
     kind: Literal["duckdb"] = "duckdb"
     path: str = "warehouse.duckdb"
-    threads: Annotated[int, Meta(ge=1)] | None = None  # None: one per core
+    threads: Annotated[int, Meta(ge=1)] | None = None  # None: one per core, 1 while several tables are merged
     memory: Size = Size(256 * 1024**2)  # bytes
 
 
@@ -102,7 +102,7 @@ class Lake(Record, frozen=True, kw_only=True):
     kind: Literal["lake"] = "lake"
     url: str = "lake"  # a folder made absolute by load_config, or a bucket
     access: Access | None = None
-    threads: Annotated[int, Meta(ge=1)] | None = None  # None: one per core
+    threads: Annotated[int, Meta(ge=1)] | None = None  # None: one per core, 1 while several tables are merged
     memory: Size = Size(512 * 1024**2)  # bytes, of the merging
 
 

@@ -33,7 +33,7 @@ class Site:
 
     staging: Store
     local: Callable[[str], str]  # key of a part → path of a file here with its bytes, gone when the site is left
-    threads: int  # sessions at once
+    threads: int  # for a warehouse that runs in this process, those of its callers included
     wait_seconds: float  # for others who hold what we need
     read_only: bool = False
     over: Callable[[], bool] = _never  # whether threads are to end soon, and wait for nothing: the work was interrupted

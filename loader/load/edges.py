@@ -67,18 +67,24 @@ def warehouse(config: Config, *, read_only: bool = False, staging: Store | None 
 
 @contextmanager
 def connected(
-    config: Config, *, read_only: bool = False, staging: Store | None = None, over: Callable[[], bool] | None = None
+    config: Config,
+    *,
+    read_only: bool = False,
+    staging: Store | None = None,
+    threads: int | None = None,
+    over: Callable[[], bool] | None = None,
 ) -> Iterator[Warehouse]:
     """Yield the warehouse as it is, open: a module of `loader.warehouses`, imported when it is used.
 
-    `over`: whether its threads are to end soon, since the work was interrupted.
+    `threads`: that a warehouse in this process may use, its callers' included; one for each core, if not said.
+    `over`: whether its callers' threads are to end soon, since the work was interrupted.
     """
     store = staging or connect(config.staging.url, access=config.staging.access, base=config.base)
     with _scratch(store) as scratch:
         site = Site(
             staging=store,
             local=lambda key: str(local(store, key, scratch)),
-            threads=min(os.cpu_count() or 1, _MAX_WORKERS),
+            threads=threads or min(os.cpu_count() or 1, _MAX_WORKERS),
             wait_seconds=config.load.lock_wait.total_seconds(),
             open_store=partial(_store, config, read_only=read_only),
             read_only=read_only,

@@ -30,7 +30,7 @@ from loader.load import retention
 from loader.load.edges import Edges, connected, open_edges
 from loader.load.leasing import Lease, leased_to
 from loader.load.listing import Listing, pending
-from loader.load.merging import Merge, billed, merge_tables
+from loader.load.merging import Merge, billed, merge_tables, merge_threads
 from loader.load.migrating import known_tables, migrated
 from loader.load.retrying import retried
 from loader.load.runs import Manifest, Run, has_parts, stored_manifest
@@ -103,8 +103,8 @@ def _outdated(run: Run, manifest: Manifest, opened: Warehouse) -> bool:
 
 def merged(run: Run, manifest: Manifest, blocked: set[str]) -> LoadResult:
     """Bring a load whose files are shredded to done, or as far as its tables allow; these are added to `blocked`."""
-    over = Event()
-    with connected(run.edges.config, staging=run.edges.staging, over=over.is_set) as opened:
+    threads, over = merge_threads(run.edges.workers, manifest.tables), Event()
+    with connected(run.edges.config, staging=run.edges.staging, threads=threads, over=over.is_set) as opened:
         made, tables = retried(partial(migrated, run, manifest, opened))
         results = _merged(run, manifest, opened, tables, blocked, over)
         blocked |= {each.table for each in results if each.error}

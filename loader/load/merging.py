@@ -78,6 +78,16 @@ def billed(warehouse: Warehouse, results: Iterable[TableResult]) -> dict[str, Co
     return {table: told for table, cost in costs.items() if (told := cost.told(history)) != replace(cost, marks=())}
 
 
+def merge_threads(workers: int, found: Mapping[str, TableReport]) -> int:
+    """Return how many threads a warehouse in this process should use while so many workers merge these tables.
+
+    Each worker's statements run in its own thread. With more of them than cores, both CPU and time grow by a quarter
+    (200,000 events, 66 tables, two cores: 3.9 to 4.9 s), so there are more only for want of tables.
+    """
+    tables = sum(1 for each in found.values() if each.parts)
+    return max(workers - tables, 0) + 1
+
+
 def _batches(dialect: Dialect, found: Iterable[tuple[str, TableReport]]) -> list[list[Table]]:
     """Return tables that share a transaction: small ones, since a commit costs as much as merging one of them."""
     batches: list[list[Table]] = []
