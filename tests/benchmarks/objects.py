@@ -1,9 +1,13 @@
 """Many objects: `python tests/benchmarks/objects.py` lists 50,000 keys of a bucket, and loads 5,000 small files of it.
 
-The bucket is the stand-in for Cloud Storage, over HTTP, in this process; what is measured runs in processes of its own.
+The bucket is the stand-in for Cloud Storage, over HTTP, in this process; with the word `s3` it is in SeaweedFS, a real
+object store, in a process of its own. What is measured runs in processes of its own, too.
 """
 
 import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from gzip import compress
 from pathlib import Path
 from shutil import rmtree
@@ -12,14 +16,19 @@ from measure import Cost
 from runs import ROOT, command
 
 sys.path.insert(0, str(ROOT / "tests"))
-from standins.gcs import serve  # the tests are no package of the benchmark
+from standins.gcs import serve as google  # the tests are no package of the benchmark
+from standins.seaweedfs import KEY, REGION, SECRET
+from standins.seaweedfs import serve as seaweedfs
 
-from loader.config import Access, load_config
+from loader.config import Access, Secret, load_config
+from loader.core.objects import Store
 from loader.core.synthetic import Shape, files
 from loader.load.edges import connected
 from loader.storage import connect
 
 BUCKET, KEYS = "events", 50_000
+WHO = f', region = "{REGION}", access_key_id = "{KEY}", secret_access_key = "{SECRET}"'
+Put = Callable[[str, bytes], object]
 SHAPE = Shape(events=50_000, event_names=20, files=5_000, duplicates=0.005, seed=1)
 SETTINGS = """\
 [warehouse]
@@ -29,31 +38,26 @@ path = "warehouse.duckdb"
 workers = {workers}
 
 [sources.web]
-url = "gs://{bucket}/small"
-access = {{ endpoint = "{endpoint}" }}
+url = "{kind}://{bucket}/small"
+access = {{ endpoint = "{endpoint}"{who} }}
 layout = "{{yyyy}}-{{mm}}-{{dd}}/{{hh}}/"
 """
 
 
-def main() -> int:
+def main(kind: str) -> int:
     """Measure, and print a line for each thing measured."""
     work = ROOT / "build" / "bench" / "objects"
     rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    with serve(BUCKET) as cloud:
-        for number in range(KEYS):
-            cloud.put(BUCKET, f"many/2026/{number:06}.jsonl.gz", b"x")
-        for key, content in files(SHAPE):
-            cloud.put(BUCKET, f"small/{key}.gz", compress(content, 1))
-        _tell(
-            f"listing of {KEYS:,} keys",
-            command([sys.executable, __file__, "list", cloud.endpoint], work),
-            KEYS,
-            "keys",
-        )
+    with _bucket(kind) as (endpoint, put), ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: put(f"many/2026/{number:06}.jsonl.gz", b"x"), range(KEYS)))
+        list(pool.map(lambda each: put(f"small/{each[0]}.gz", compress(each[1], 1)), files(SHAPE)))
+        listing = [sys.executable, __file__, kind, "list", endpoint]
+        _tell(f"listing of {KEYS:,} keys", command(listing, work), KEYS, "keys")
         for workers in (1, 2):
             (work / "warehouse.duckdb").unlink(missing_ok=True)
-            settings = SETTINGS.format(bucket=BUCKET, endpoint=cloud.endpoint, workers=workers)
+            who = WHO if kind == "s3" else ""
+            settings = SETTINGS.format(kind=kind, bucket=BUCKET, endpoint=endpoint, who=who, workers=workers)
             (work / "loader.toml").write_text(settings, encoding="utf-8")
             words = [sys.executable, "-m", "loader", "--config", str(work / "loader.toml"), "load"]
             what = f"load of {SHAPE.files:,} files of {SHAPE.events // SHAPE.files} events, {workers} workers"
@@ -61,6 +65,24 @@ def main() -> int:
             _check(work / "loader.toml")
             _tell("load of nothing new after it", command(words, work), SHAPE.files, "files")
     return 0
+
+
+@contextmanager
+def _bucket(kind: str) -> Iterator[tuple[str, Put]]:
+    """Yield the address of an empty bucket, and how to put an object there."""
+    if kind == "gs":
+        with google(BUCKET) as cloud:
+            yield cloud.endpoint, lambda key, data: cloud.put(BUCKET, key, data)
+        return
+    with seaweedfs(BUCKET) as server:
+        yield server.endpoint, _store(kind, server.endpoint, "").write
+
+
+def _store(kind: str, endpoint: str, prefix: str) -> Store:
+    key, secret = Secret(KEY), Secret(SECRET)
+    whose = Access(endpoint=endpoint, region=REGION, access_key_id=key, secret_access_key=secret)
+    access = whose if kind == "s3" else Access(endpoint=endpoint)
+    return connect(f"{kind}://{BUCKET}/{prefix}", access=access, base=Path())
 
 
 def _tell(what: str, cost: Cost, amount: int, unit: str) -> None:
@@ -77,10 +99,10 @@ def _check(path: Path) -> None:
         raise RuntimeError(f"expected {SHAPE.files:,} files, all conserved; found {found}")
 
 
-def _listed(endpoint: str) -> int:
-    store = connect(f"gs://{BUCKET}/many", access=Access(endpoint=endpoint), base=Path())
-    return 0 if sum(1 for _ in store.list()) == KEYS else 1
+def _listed(kind: str, endpoint: str) -> int:
+    return 0 if sum(1 for _ in _store(kind, endpoint, "many").list()) == KEYS else 1
 
 
 if __name__ == "__main__":
-    sys.exit(_listed(sys.argv[2]) if sys.argv[1:2] == ["list"] else main())
+    wanted = "s3" if "s3" in sys.argv[1:] else "gs"
+    sys.exit(_listed(wanted, sys.argv[3]) if sys.argv[2:3] == ["list"] else main(wanted))
