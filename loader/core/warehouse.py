@@ -101,6 +101,9 @@ class Warehouse(Protocol):
         In one statement. Never raises for what it cannot find out.
         """
 
+    def cancel(self) -> None:
+        """Let threads end soon: cancel what they wait for where the server does that; what they call next raises."""
+
     def close(self) -> None:
         """Let go of the warehouse, so that others may open it. Twice is fine."""
 

@@ -20,6 +20,7 @@ from loader.load.retrying import retried
 T = TypeVar("T")
 _RENEWALS = 3  # per time to live
 _POLL_SECONDS = 0.5
+_INTERRUPTED_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +82,23 @@ def leased_to(edges: Edges, progress: Progress, begin: Begin[T]) -> Iterator[tup
     keeper.start()
     try:
         yield lease, begun
-    finally:
+    except BaseException as error:
         stopped.set()
-        keeper.join()
-        if not lease.returned.is_set():
-            with connected(edges.config, staging=edges.staging) as opened:
-                retried(partial(_released, opened, lease))
+        end = threading.Thread(target=_end, args=(edges, lease, keeper), daemon=True)
+        end.start()
+        # Who pressed Ctrl-C does not wait for a server: a lease whose process is gone is free, too.
+        end.join(None if isinstance(error, Exception) else _INTERRUPTED_SECONDS)
+        raise
+    stopped.set()
+    _end(edges, lease, keeper)
+
+
+def _end(edges: Edges, lease: Lease, keeper: threading.Thread) -> None:
+    """Let go of the source."""
+    keeper.join()
+    if not lease.returned.is_set():
+        with connected(edges.config, staging=edges.staging) as opened:
+            retried(partial(_released, opened, lease))
 
 
 def _acquired(edges: Edges, lease: Lease, progress: Progress, begin: Begin[T]) -> T:

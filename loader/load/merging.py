@@ -67,6 +67,7 @@ def merge_tables(
             return [result for results in pool.map(some, batches) for result in results]
         except BaseException:
             plan.over.set()
+            warehouse.cancel()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 

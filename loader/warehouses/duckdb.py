@@ -145,6 +145,9 @@ class DuckDB:
         """Return nothing: it runs in this process, and keeps none."""
         return {}
 
+    def cancel(self) -> None:
+        """Do nothing: no server is waited for."""
+
     def close(self) -> None:
         """Let go of the file."""
         if self._connection is not None:

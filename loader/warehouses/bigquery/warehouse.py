@@ -109,6 +109,9 @@ class BigQuery:
         """Return nothing: each job has told what it cost."""
         return {}
 
+    def cancel(self) -> None:
+        """Do nothing: threads wait only as long as `Site.over` lets them."""
+
     def close(self) -> None:
         """End what is idle."""
         self._loading.shutdown(cancel_futures=True)

@@ -97,6 +97,9 @@ class Lake:
         """Return nothing: it runs in this process, and keeps none."""
         return {}
 
+    def cancel(self) -> None:
+        """Do nothing: no server is waited for."""
+
     def close(self) -> None:
         """Let go of the copies of files. Twice is fine."""
         with translated("the lake"):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _TYPES = {spelled.lower(): kind for kind, spelled in DIALECT.types.items()}
 _MAX_BYTES = DIALECT.max_identifier_bytes
+_CANCEL_SECONDS = 1.0
 _COLUMNS = """
 SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
 FROM pg_catalog.pg_attribute AS a
@@ -45,6 +46,8 @@ class Postgres:
     def __init__(self, settings: Settings, site: Site) -> None:
         self._settings, self._site = settings, site
         self._idle: list[psycopg.Connection[Row]] = []
+        self._lent: set[psycopg.Connection[Row]] = set()
+        self._over = False
         self._lock = Lock()
 
     def describe(self, schema: str) -> Tables:
@@ -90,6 +93,14 @@ class Postgres:
         """Return nothing: it keeps none that it shows."""
         return {}
 
+    def cancel(self) -> None:
+        """Cancel what threads wait for on their connections, and lend no more."""
+        with self._lock:
+            self._over, lent = True, list(self._lent)
+        for each in lent:
+            with suppress(Exception):  # the server may be what does not answer
+                each.cancel_safe(timeout=_CANCEL_SECONDS)
+
     def close(self) -> None:
         """Close all connections."""
         with self._lock:
@@ -129,13 +140,22 @@ class Postgres:
         with _translated(what):
             connection = connection or _opened(self._settings, self._site)
             try:
+                self._lend(connection)
                 yield connection
                 connection.commit()
             except BaseException:
                 connection.close()  # what was begun is rolled back
                 raise
+            finally:
+                self._lent.discard(connection)
         with self._lock:
             self._idle.append(connection)
+
+    def _lend(self, connection: "psycopg.Connection[Row]") -> None:
+        with self._lock:
+            if self._over:
+                raise WarehouseError("PostgreSQL: the work was given up; run again: the load continues")
+            self._lent.add(connection)
 
 
 class _Session:

@@ -50,6 +50,8 @@ class Redshift:
     def __init__(self, settings: Settings, site: Site) -> None:
         self._settings, self._site = settings, site
         self._idle: list[Link] = []
+        self._busy: set[Link] = set()
+        self._over = False
         self._prepared = False
         self._lock = Lock()
         self._names = count()
@@ -118,6 +120,13 @@ class Redshift:
         with self._lent():
             pass
 
+    def cancel(self) -> None:
+        """Cancel what threads wait for on their connections, and lend no more."""
+        with self._lock:
+            self._over, busy = True, list(self._busy)
+        for link in busy:
+            link.cancel()
+
     def close(self) -> None:
         """Close the idle connections."""
         with self._lock:
@@ -152,13 +161,22 @@ class Redshift:
         link = link or driver.connect(self._settings, self._history.marks)
         link.cost = Cost()
         try:
+            self._lend(link)
             yield link
         finally:
+            with self._lock:
+                self._busy.discard(link)
+                if not link.broken:
+                    self._idle.append(link)
             if link.broken:
                 link.close()
-            else:
-                with self._lock:
-                    self._idle.append(link)
+
+    def _lend(self, link: Link) -> None:
+        with self._lock:
+            if self._over:
+                link.broken = True
+                raise WarehouseError("Redshift: the work was given up; run again: the load continues")
+            self._busy.add(link)
 
 
 class _Session:

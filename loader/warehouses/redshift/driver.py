@@ -4,6 +4,8 @@ It is in autocommit, and transactions are begun and ended by statement: what a d
 way of what Redshift refuses inside a transaction.
 """
 
+import socket
+import struct
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,6 +22,8 @@ from loader.errors import ConfigError, WarehouseError
 from loader.warehouses.redshift.faults import PATTERNS
 
 _CONNECT_SECONDS = 60
+_CANCEL_SECONDS = 1.0
+_CANCEL = struct.pack("!ii", 16, 80877102)  # a CancelRequest: postgresql.org/docs/current/protocol-message-formats.html
 _COUNTED = ("INSERT", "UPDATE", "DELETE")
 
 
@@ -39,6 +43,11 @@ class Link:
         began, mark = time.monotonic(), next(self._marks)
         try:
             return self._ran(sql, values, mark, what)
+        except Exception:
+            raise
+        except BaseException:  # interrupted: whatever is said next on this connection would wait for the same answer
+            self.cancel()
+            raise
         finally:
             getattr(self._connection, "_caches", {}).clear()  # Amazon's driver keeps every text that it ever sent
             seconds = time.monotonic() - began
@@ -67,14 +76,27 @@ class Link:
             self.broken = self.broken or not codes or codes[0].startswith(("08", "57P"))
             raise failure(PATTERNS, warehouse="Redshift", what=what, codes=codes, message=message) from None
 
+    def cancel(self) -> None:
+        """End what runs on the connection, and that; another thread may wait for its answer, which is an error then."""
+        self.broken = True
+        with suppress(Exception):  # the server may be what does not answer
+            if hasattr(self._connection, "cancel_safe"):
+                self._connection.cancel_safe(timeout=_CANCEL_SECONDS)
+                return
+            wire = self._connection._usock
+            with socket.create_connection(wire.getpeername()[:2], timeout=_CANCEL_SECONDS) as other:
+                other.sendall(_CANCEL + self._connection._backend_key_data)
+                other.recv(1)  # the server hangs up when it has done it
+            wire.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """End the connection. Twice is fine."""
         self.broken = True
         with suppress(*self._errors):
             self._connection.close()
-        socket = getattr(self._connection, "_usock", None)  # Amazon's driver says goodbye first, and where that fails…
-        if socket is not None:
-            socket.close()
+        wire = getattr(self._connection, "_usock", None)  # Amazon's driver says goodbye first, and where that fails…
+        if wire is not None:
+            wire.close()
 
 
 def _said(sql: str) -> str:

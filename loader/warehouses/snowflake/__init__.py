@@ -96,6 +96,10 @@ class Snowflake:
             return history(statements, seconds=time.monotonic() - self._began)
         return {}
 
+    def cancel(self) -> None:
+        """Cancel what threads wait for."""
+        self._connections.cancel()
+
     def close(self) -> None:
         """Close the connections."""
         self._connections.close()

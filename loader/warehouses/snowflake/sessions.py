@@ -8,11 +8,14 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Any
+from threading import Thread, current_thread, main_thread
+from typing import Any, TypeVar
 
 from loader.core.cost import Cost
 from loader.core.dialect import quoted
@@ -32,6 +35,8 @@ _CASTS: Mapping[type, str] = {
     datetime: "TIMESTAMP_LTZ",
     str: "VARCHAR",
 }
+T = TypeVar("T")
+_CANCEL_SECONDS = 2.0  # with a log-in
 Connection = Any  # of the connector, whose types are not known where it is not installed
 
 
@@ -40,6 +45,8 @@ class Connections:
 
     def __init__(self, make: Callable[[], Connection]) -> None:
         self._make, self._idle = make, SimpleQueue[Connection]()
+        self._lent: list[Connection] = []
+        self._over = False
 
     @contextmanager
     def statements(self) -> Iterator["Statements"]:
@@ -48,21 +55,48 @@ class Connections:
             connection = self._idle.get_nowait()
         except Empty:
             with translated("logging in"):
-                connection = self._make()
+                connection = interruptible(self._make)
         statements = Statements(connection)
+        self._lent.append(connection)
         try:
+            if self._over:
+                raise WarehouseError("Snowflake: the work was given up; run again: the load continues")
             yield statements
-        except BaseException:
+        except BaseException as error:
+            if not isinstance(error, Exception):
+                self._cancel([connection])
             _let_go(connection)
             raise
+        finally:
+            self._lent.remove(connection)
         statements.close()
         self._idle.put(connection)
+
+    def cancel(self) -> None:
+        """Cancel what threads wait for on their connections, and lend no more."""
+        self._over = True
+        self._cancel(list(self._lent))
 
     def close(self) -> None:
         """Close those that are idle."""
         with suppress(Empty):
             while True:
                 _let_go(self._idle.get_nowait())
+
+    def _cancel(self, connections: Sequence[Connection]) -> None:
+        """Cancel whatever runs on connections, from one of its own: theirs may wait for an answer."""
+
+        def cancel() -> None:
+            with suppress(Exception):  # the server may be what does not answer; it ends a lost session by itself
+                own = self._make()
+                for each in connections:
+                    own.cursor().execute("SELECT SYSTEM$CANCEL_ALL_QUERIES(?)", [each.session_id])
+                own.close()
+
+        if connections:
+            thread = Thread(target=cancel, daemon=True)
+            thread.start()
+            thread.join(_CANCEL_SECONDS)
 
 
 class Statements:
@@ -76,7 +110,7 @@ class Statements:
         """Run one statement; return its rows."""
         began = time.monotonic()
         with translated(_summary(sql)):
-            self._cursor.execute(sql, list(values) or None)
+            interruptible(partial(self._cursor.execute, sql, list(values) or None))
             found = [tuple(map(_value, row)) for row in self._cursor.fetchall()]
         seconds, mark = time.monotonic() - began, self._cursor.sfqid
         self.cost = self.cost.plus(Cost(1, None, seconds, ((mark, seconds),) if mark else ()))
@@ -146,6 +180,22 @@ class Session:
         if self._open:
             with suppress(WarehouseError):
                 self._statements.run("ROLLBACK")
+
+
+def interruptible(work: Callable[[], T]) -> T:
+    """Return what the work returns; Ctrl-C gets through, though the connector itself would hold it up until the end."""
+    if current_thread() is not main_thread():
+        return work()
+    outcome: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return outcome.result()
 
 
 def _let_go(connection: Connection) -> None:

@@ -14,9 +14,8 @@ A fault applies to statements that its pattern matches: `skip` of them pass firs
 """
 
 import re
-import time
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 from standins.snowflake.service.refusals import CutError, RefusedError, UnavailableError
@@ -84,8 +83,12 @@ def strike_after(fault: Fault | None) -> None:
         raise CutError
 
 
-def stall(fault: Fault | None, act: str) -> None:
-    """Let nobody have an answer for half a minute, if the fault does this. To be called outside of locks."""
+def stall(fault: Fault | None, act: str, cancelled: Event) -> None:
+    """Let nobody have an answer for half a minute, if the fault does this; then, or if it is cancelled, an error.
+
+    To be called outside of locks.
+    """
     if fault and fault.act == act:
-        time.sleep(30)
+        if cancelled.wait(30):
+            raise RefusedError(604, "57014", "SQL execution canceled")
         raise CutError

@@ -6,9 +6,10 @@ when a statement begins, the engine what was committed when its transaction bega
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from threading import Lock
+from itertools import count
+from threading import Event, Lock
 from typing import Any
 
 import duckdb
@@ -51,6 +52,7 @@ _READING = (
     "use",
     "(select",
 )
+_CANCEL = re.compile(r"\s*SELECT\s+SYSTEM\$CANCEL_ALL_QUERIES\(\?\)\s*$", re.IGNORECASE)
 _DDL = ("create", "alter", "drop", "truncate", "comment", "grant", "undrop")
 _COPIED = {
     "file": "text",
@@ -74,6 +76,8 @@ class Service:
     loaded: dict[Name, set[tuple[Name, str, int]]] = field(default_factory=dict)  # what COPY remembers of a table
     statements: list[tuple[str, str]] = field(default_factory=list)  # query tag and SQL of all there were
     history: list[Run] = field(default_factory=list)
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    known: dict[int, "Session"] = field(default_factory=dict)  # sessions by their numbers
     ddl: Lock = field(default_factory=Lock)
 
 
@@ -82,6 +86,8 @@ class Session:
 
     def __init__(self, service: Service, database: str | None, schema: str | None, role: str = "") -> None:
         self._service, self._role = service, role
+        self.cancelled, self.number = Event(), next(service.numbers)
+        service.known[self.number] = self
         self._fake = service.engine.connect(database, schema)
         self._engine: duckdb.DuckDBPyConnection = self._fake._duck_conn
         self._open, self._begun, self._fresh = False, False, []  # type: ignore[var-annotated]
@@ -186,6 +192,9 @@ class Session:
         return answer
 
     def _queried(self, verb: str, sql: str, values: list[Any]) -> Json:
+        if _CANCEL.match(sql):
+            self._service.known[int(values[0])].cancelled.set()
+            return answers.status("0 executing queries cancelled")
         rules.check(sql)
         if found := history.CALL.search(sql):
             return history.answer(sql, found, self._service.history)

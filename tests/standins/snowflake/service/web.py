@@ -147,7 +147,7 @@ class Handler(BaseHTTPRequestHandler):
             "masterToken": f"m-{token}",
             "validityInSeconds": 3600,
             "masterValidityInSeconds": 14400,
-            "sessionId": len(self.world.sessions),
+            "sessionId": self.world.sessions[token].number,
             "displayUserName": self.world.user.name,
             "firstLogin": False,
             "healthCheckInterval": 45,
@@ -165,18 +165,28 @@ class Handler(BaseHTTPRequestHandler):
         if request in self.world.answered:
             return self.world.answered[request]
         fault = self.world.faults.struck(body["sqlText"])
-        stall(fault, "stall")
+        session.cancelled.clear()
+        if refusal := self._stalled(session, fault, "stall"):
+            return refusal
         if fault and fault.act == "run":
             Session(self.world.service, None, None).run(fault.run, [], upload=self._upload)
         try:
             with session.turn:
                 answer = self._carried_out(session, body, fault)
             self.world.answered[request] = answer
-            stall(fault, "hold")
+            if refusal := self._stalled(session, fault, "hold"):
+                return refusal
             strike_after(fault)
             return answer
         finally:
             self._silence(session, fault)
+
+    def _stalled(self, session: Session, fault: Fault | None, act: str) -> Json | None:
+        try:
+            stall(fault, act, session.cancelled)
+        except RefusedError as refusal:
+            return answers.refused(refusal)
+        return None
 
     def _carried_out(self, session: Session, body: Json, fault: Fault | None) -> Json:
         strike_before(fault)
