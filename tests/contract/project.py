@@ -133,7 +133,7 @@ def preload() -> None:
 
 def killed(process: BaseProcess) -> bool:
     """Wait for the process; return whether it was killed."""
-    process.join(60)
+    process.join(300)
     return process.exitcode == -signal.SIGKILL
 
 

@@ -9,7 +9,6 @@ import os
 import resource
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -130,9 +129,7 @@ def test_a_warehouse_that_is_let_go_of_in_time_is_waited_for(project: Callable[.
     with subprocess.Popen([sys.executable, "-c", hold, database(config)], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "open\n"
-        began = time.monotonic()
-        assert_complete(config)
-        assert time.monotonic() - began > 1
+        assert_complete(config)  # a load that did not wait would end with an error
 
 
 @pytest.mark.parametrize("begin", [b"this is no database\n", b"SQLite format 3\0"])

@@ -56,7 +56,7 @@ def test_of_two_loads_at_once_one_waits_for_the_other(
     processes = [harness.start(config)]
     time.sleep(apart_seconds)
     processes.append(harness.start(config))
-    said = [process.communicate(timeout=120) for process in processes]
+    said = [process.communicate(timeout=300) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], said
     assert "nothing to load" in said[0][0] + said[1][0]
     assert found(config) == alone
@@ -70,7 +70,7 @@ def test_a_load_that_does_not_wait_names_the_holder(alone: tuple[Any, ...], tmp_
         assert first.poll() is None
         time.sleep(0.005)
     lease_seen = harness.start(config)
-    answers = [process.communicate(timeout=120) for process in (first, lease_seen)]
+    answers = [process.communicate(timeout=300) for process in (first, lease_seen)]
     assert (first.returncode, "Traceback" in answers[0][1]) == (0, False), answers
     # A short load may be done within the second that the other one waits.
     assert lease_seen.returncode in (0, 1)

@@ -269,7 +269,7 @@ def test_a_forked_process_is_told_and_does_not_wait_for_ever(environment: pytest
     environment.setenv("AWS_ENDPOINT_URL", endpoint)
     environment.setenv("AWS_ACCESS_KEY_ID", "a")
     environment.setenv("AWS_SECRET_ACCESS_KEY", "b")
-    subprocess.run([sys.executable, "-c", FORK], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", FORK], check=True, timeout=300)
 
 
 @pytest.mark.parametrize(
