@@ -3,7 +3,7 @@
 What it enforces, tried with version 4.48 through boto3 and obstore (docs.aws.amazon.com/AmazonS3/latest/API says what
 Amazon's does):
 - Signatures and keys: InvalidAccessKeyId, SignatureDoesNotMatch; what a key may do in which bucket: AccessDenied.
-- Checksums: Content-MD5 (BadDigest) and the hash of the body that is signed (`x-amz-content-sha256`).
+- Checksums: Content-MD5 and `x-amz-checksum-sha256` (BadDigest).
 - If-None-Match and If-Match on writes and reads; of simultaneous creators one wins, each waiting a fifth of a second.
 - Listings of any size in pages of a thousand, StartAfter, prefix and delimiter; Content-Encoding as it was sent.
 - What was written outlives a kill of the server (not of the machine: nothing waits for a disk here).
@@ -11,6 +11,7 @@ Amazon's does):
 Where it differs from Amazon's, so that these are tested elsewhere (moto, our own server for Google):
 - A listing goes folder by folder: `a/b` comes before `a b`, and Amazon's order is that of the whole key.
 - `//` becomes `/`, `\\` becomes `/`, and `.` and `..` are refused in keys. `aws:kms` is a 500, archived is as any.
+- The hash of the body that is signed (`x-amz-content-sha256`) is not compared with the body.
 What it does not prove: throttling, regions, expiry of session tokens, roles and policies, latency, durability.
 """
 
