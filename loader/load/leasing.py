@@ -4,7 +4,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -84,13 +84,19 @@ def leased_to(edges: Edges, progress: Progress, begin: Begin[T]) -> Iterator[tup
         yield lease, begun
     except BaseException as error:
         stopped.set()
-        end = threading.Thread(target=_end, args=(edges, lease, keeper), daemon=True)
+        end = threading.Thread(target=_ended, args=(edges, lease, keeper), daemon=True)
         end.start()
-        # Who pressed Ctrl-C does not wait for a server: a lease whose process is gone is free, too.
+        # Who pressed Ctrl-C does not wait for a server: a lease that nobody renews ends by itself.
         end.join(None if isinstance(error, Exception) else _INTERRUPTED_SECONDS)
         raise
     stopped.set()
     _end(edges, lease, keeper)
+
+
+def _ended(edges: Edges, lease: Lease, keeper: threading.Thread) -> None:
+    """Let go of the source after an error, which is what the user is told, not that this failed too."""
+    with suppress(LoaderError):
+        _end(edges, lease, keeper)
 
 
 def _end(edges: Edges, lease: Lease, keeper: threading.Thread) -> None:
