@@ -1,6 +1,7 @@
 """What only a bucket can do: credentials, refusals, keys made by others, a connection that no fork survives."""
 
 import subprocess
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -230,7 +231,8 @@ def test_profiles_are_found(
 def test_credentials_that_end_are_fetched_anew(tmp_path: Path) -> None:
     program, soon = tmp_path / "credentials.py", (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
     program.write_text(PROCESS)
-    (tmp_path / "config").write_text(f"[profile team]\ncredential_process = {sys.executable} {program} {soon}\n")
+    command = shlex.join([sys.executable, str(program), soon])
+    (tmp_path / "config").write_text(f"[profile team]\ncredential_process = {command}\n")
     with s3.refuse(403, "AccessDenied") as (endpoint, seen):
         store = connect("s3://events", access=Access(endpoint=endpoint, profile="team"), base=HERE)
         for _ in range(2):
