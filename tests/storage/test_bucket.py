@@ -1,7 +1,7 @@
 """What only a bucket can do: credentials, refusals, keys made by others, a connection that no fork survives."""
 
-import subprocess
 import shlex
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
