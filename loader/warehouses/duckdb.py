@@ -43,6 +43,7 @@ _TYPES = {spelled: kind for kind, spelled in DIALECT.types.items()}
 _MAX_OPEN, _MAX_SHAPES = 256, 4  # parts that are read by name at once; sets of columns with a statement each
 _MAX_STATEMENTS = 400  # with one opening: DuckDB keeps 0.7 MB of what each table was touched for until it is closed
 _FIRST_WAIT_SECONDS, _MAX_WAIT_SECONDS = 0.02, 0.5
+_HEADERS_BYTES, _MAGIC = 3 * 4096, slice(8, 12)  # duckdb.org/docs/stable/internals/storage
 _HOLDER = re.compile(r"Conflicting lock is held in (.+?)(?:\. | by|$)")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 Locate = Callable[[str], str]  # key of a part → path of a file on this machine
@@ -240,14 +241,21 @@ def connect(settings: Settings, site: Site) -> DuckDB:
 
 
 def _drop_stillborn(path: Path) -> None:
-    """Remove a file without a byte: a process was killed before DuckDB wrote the header, and nothing else can read it.
+    """Remove a file that has not all of its three headers: a process was killed before DuckDB had written them.
 
-    One that is just being made has its header after a moment.
+    Nothing was in it, and nothing can read it. One that is just being made has them after a moment.
     """
-    if path.is_file() and not path.stat().st_size:
+    if _is_stillborn(path):
         time.sleep(_MAX_WAIT_SECONDS)
-        if path.is_file() and not path.stat().st_size:
+        if _is_stillborn(path):
             path.unlink(missing_ok=True)
+
+
+def _is_stillborn(path: Path) -> bool:
+    if not path.is_file() or path.stat().st_size >= _HEADERS_BYTES:
+        return False
+    start = path.read_bytes()[: _MAGIC.stop]
+    return not start or start[_MAGIC] == b"DUCK"  # a file of another kind is not ours
 
 
 @contextmanager

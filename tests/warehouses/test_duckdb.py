@@ -1,9 +1,12 @@
 """A DuckDB file that is closed and opened anew while it is merged into: nothing is lost, nobody waits for ever."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from duckdb import connect as new_file
+from flow import harness
 
 from loader.config.warehouses import DuckDB as Settings
 from loader.core.staging import Delivery
@@ -56,3 +59,23 @@ def test_it_is_closed_after_so_many_statements_and_a_failed_one_leaves_nothing(o
     assert opened._connection is not before
     opened.close()
     opened.close()
+
+
+@pytest.mark.parametrize("size", [0, 4096, 8192, 12_287])
+def test_a_file_that_was_killed_before_its_headers_were_whole_is_made_anew(size: int, tmp_path: Path) -> None:
+    config = harness.project(tmp_path)
+    path = Path(harness.database(config))
+    new_file(str(path)).close()
+    os.truncate(path, size)
+    harness.put(config, "a.jsonl", harness.lines(harness.track()))
+    harness.command(config, code=0)
+    assert harness.query(config, "SELECT count(*) FROM web.tracks") == [(1,)]
+
+
+def test_a_small_file_of_another_kind_is_left_alone(tmp_path: Path) -> None:
+    config = harness.project(tmp_path)
+    path = Path(harness.database(config))
+    path.write_text("id,name\n1,Ann\n")
+    harness.put(config, "a.jsonl", harness.lines(harness.track()))
+    harness.command(config, code=1)
+    assert path.read_text() == "id,name\n1,Ann\n"
